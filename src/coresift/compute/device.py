@@ -1,0 +1,58 @@
+"""Turn the shared parameters ``device``, ``dtype`` and ``threads`` into what torch understands."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Return the device called ``name``.
+
+    Args:
+        name: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the fastest one present.
+
+    Raises:
+        ValueError: If the device does not exist on this machine.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(candidate for candidate, exists in present.items() if exists))
+    if not present.get(name, False):
+        raise ValueError(f"device '{name}' is not available here: set device to 'auto' or 'cpu'")
+    return torch.device(name)
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the floating-point type called ``name``.
+
+    Args:
+        name: ``float32``, ``bfloat16``, or ``auto``: bfloat16 on a GPU that computes in it, float32 otherwise, so
+            that results on a CPU do not depend on its generation.
+        device: Where the numbers will live.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    if name == "auto":
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
+    if name not in DTYPES:
+        raise ValueError(f"unknown dtype '{name}': use auto, {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def use_threads(count: int) -> int:
+    """Let torch use ``count`` threads (0: one per core this process may run on) and return the number chosen."""
+    chosen = count or _available_cores()
+    torch.set_num_threads(chosen)
+    return chosen
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,86 @@
+"""Tensors that a node yields piece by piece."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kedro.io import DatasetError
+from kedro_datasets._typing import JSONPreview
+
+from coresift.datasets.located_dataset import LocatedDataset
+from coresift.storage import Shards, Tensors, describe_tensors, work_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors]):
+    """Appends pieces of rows until the announced number is there; only then does the dataset exist.
+
+    A piece is a :class:`~coresift.storage.Tensors` whose metadata holds ``total_rows``, the number of rows that the
+    whole will have. The pieces grow in a work folder that knows only whole shards. A node that must survive being
+    killed writes its own :class:`~coresift.storage.Shards` and returns the folder's path instead.
+
+    Example:
+        .. code-block:: yaml
+
+            gradient_features:
+              type: coresift.datasets.ShardedTensorDataset
+              filepath: data/feature/gradient_features
+              versioned: true
+    """
+
+    _growing = False
+
+    def save(self, data: Mapping[str, Tensor] | Path) -> None:
+        """Append one piece, or move in a finished folder of shards.
+
+        Raises:
+            DatasetError: If a piece does not announce the total, or more rows come than announced.
+        """
+        if isinstance(data, Path):
+            self._target.save_folder(data)
+            return
+        total = data.metadata.get("total_rows") if isinstance(data, Tensors) else None
+        if total is None:
+            raise DatasetError("a piece of a sharded dataset must carry 'total_rows' in its metadata")
+        shards = Shards(self._draft_folder())
+        shards.append(data)
+        self._publish_if_whole(shards, int(total))
+
+    def load(self) -> Tensors:
+        """Read and join every shard."""
+        return Shards(self._source.local_copy()).load()
+
+    def preview(self) -> JSONPreview:
+        """Return number of shards, and types and shapes of the first, for kedro-viz."""
+        files = Shards(self._source.local_copy()).files
+        return JSONPreview(json.dumps({"shards": len(files), **describe_tensors(files[0])}))
+
+    def _publish_if_whole(self, shards: Shards, total: int) -> None:
+        rows = sum(len(next(iter(part.values()))) for part in shards.parts())
+        if rows > total:
+            self._growing = False
+            shutil.rmtree(shards.folder)
+            raise DatasetError(f"'{self._filepath}' announced {total} rows but received {rows}: nothing was saved")
+        self._growing = rows < total
+        if rows == total:
+            self._target.save_folder(shards.folder)
+            shutil.rmtree(shards.folder, ignore_errors=True)
+
+    def resolve_load_version(self) -> str | None:
+        """Return the version to load; while pieces arrive, the version they go to."""
+        return self.resolve_save_version() if self._growing else super().resolve_load_version()
+
+    def _clear_version_cache(self) -> None:
+        if not self._growing:
+            super()._clear_version_cache()
+
+    def _draft_folder(self) -> Path:
+        """Return the work folder of this dataset and save version."""
+        local_root = str(self._filepath.parent) if self._protocol == "file" else "remote://"
+        return work_folder(local_root, self._filepath.name, str(self._filepath), self.resolve_save_version())

@@ -1,0 +1,164 @@
+"""Hooks: check every parameter before the first node, and say at the end what came out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from pydantic import BaseModel, ValidationError
+
+from coresift import parameters as shared
+
+logger = logging.getLogger("coresift")
+
+PIPELINES = (
+    "ingestion",
+    "foundation",
+    "prompting",
+    "surrogate",
+    "attribution",
+    "selection",
+    "finetuning",
+    "evaluation",
+)
+SHARED_MODELS: dict[str, type[BaseModel]] = {
+    "data_dir": shared.DataDirectory,
+    "device": shared.Device,
+    "dtype": shared.Dtype,
+    "threads": shared.Threads,
+    "seed": shared.Seed,
+    "recommender": shared.RecommenderParameters,
+    "adapter": shared.AdapterParameters,
+}
+KNOWN_WITHOUT_MODEL = {"raw_dir"}
+"""Runtime parameters that only the catalog reads."""
+
+
+def parameter_models() -> dict[str, type[BaseModel]]:
+    """Return the model of every top-level parameter, by name."""
+    sections = {
+        name: getattr(import_module(f"coresift.pipelines.{name}.params"), f"{name.capitalize()}Parameters")
+        for name in PIPELINES
+    }
+    return {**SHARED_MODELS, **sections}
+
+
+def check_parameters(raw: dict[str, Any]) -> None:
+    """Validate every section, whichever pipelines run.
+
+    Raises:
+        ValueError: If a name is unknown (with the nearest valid one) or a value does not fit.
+    """
+    models = parameter_models()
+    for name, value in raw.items():
+        if name in KNOWN_WITHOUT_MODEL:
+            continue
+        if name not in models:
+            raise ValueError(_unknown(name, [*models, *KNOWN_WITHOUT_MODEL]))
+        _check_section(name, value, models[name])
+
+
+def _check_section(name: str, value: object, model: type[BaseModel]) -> None:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        path = [name, *(str(part) for part in problem["loc"])]
+        if problem["type"] == "extra_forbidden":
+            raise ValueError(_unknown(".".join(path), _siblings(model, path[1:-1], name))) from None
+        raise ValueError(f"parameter '{'.'.join(path)}': {problem['msg']}, got {problem['input']!r}") from None
+
+
+def _siblings(model: type[BaseModel], inner: list[str], prefix: str) -> list[str]:
+    """Return the dotted names that are valid where an unknown one was found."""
+    for part in inner:
+        prefix += f".{part}"
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [f"{prefix}.{field}" for field in model.model_fields]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    nearest = get_close_matches(name, known, n=1)
+    hint = f": did you mean '{nearest[0]}'?" if nearest else f": known are {', '.join(sorted(known))}"
+    return f"unknown parameter '{name}'{hint}"
+
+
+class ParametersHook:
+    """Stops a run with a wrong parameter or base model before any node."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check all sections, and the base model's path where one is given."""
+        raw = context.config_loader["parameters"]
+        check_parameters(raw)
+        directory = str(raw["data_dir"])
+        self._data_dir = directory if "://" in directory else str(context.project_path / directory)
+        model = raw.get("foundation", {}).get("model")
+        if model:
+            from coresift.foundation import check_base_model
+
+            check_base_model(model)
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog) -> None:
+        """Make the data folder absolute, so that a run started in a subfolder works on the same data."""
+        catalog["params:data_dir"] = MemoryDataset(shared.DataDirectory(self._data_dir))
+
+
+class RunSummaryHook:
+    """Prints a table of results and the seconds of every stage when a run ends."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Forget the times of an earlier run in this process."""
+        self._started.clear()
+        self._seconds.clear()
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Start a node's clock when its first input is read."""
+        self._started.setdefault(node.name, time.perf_counter())
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Start the clock of a node without inputs."""
+        self._started.setdefault(node.name, time.perf_counter())
+
+    @hook_impl
+    def after_dataset_saved(self, node: Node) -> None:
+        """Stop a node's clock after each output; the last one counts."""
+        now = time.perf_counter()
+        self._seconds[node.namespace or node.name] += now - self._started[node.name]
+        self._started[node.name] = now
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print the summary."""
+        stages = "  ".join(f"{stage} {seconds:.0f} s" for stage, seconds in self._seconds.items())
+        lines = ["", f"stages: {stages}"]
+        if {"metrics", "evaluation_report"} <= pipeline.outputs() | pipeline.datasets():
+            from coresift.evaluation import metrics_summary_lines
+
+            report = catalog["evaluation_report"]._describe()["filepath"]
+            version = catalog["evaluation_report"].resolve_load_version()
+            location = f"{report}/{version}/{Path(report).name}" if version else str(report)
+            lines = ["", *metrics_summary_lines(catalog.load("metrics")), *lines, f"report: {location}"]
+        for line in lines:
+            logger.info(line)

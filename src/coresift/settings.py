@@ -1,0 +1,17 @@
+"""Kedro settings. See https://docs.kedro.org/en/stable/configure/configuration_basics/."""
+
+from kedro.config import OmegaConfigLoader
+
+from coresift.hooks import ParametersHook, RunSummaryHook
+
+HOOKS = (ParametersHook(), RunSummaryHook())
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    # The environment decides where raw data comes from; `local` holds credentials and is no environment.
+    "default_run_env": "base",
+    # An environment may override single parameters of a section.
+    "merge_strategy": {"parameters": "soft"},
+    "config_patterns": {"credentials": ["credentials*", "credentials*/**", "../local/**/credentials*"]},
+}

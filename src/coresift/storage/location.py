@@ -1,0 +1,107 @@
+"""One file or folder on the local disk or any fsspec store, with the promise that what exists is complete.
+
+Locally the promise is kept by renaming (see :mod:`coresift.storage.publishing`). A store that cannot rename gets the
+content first and an empty marker last; without its marker, content counts as absent.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fsspec import AbstractFileSystem
+
+from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder
+from coresift.storage.working import WORK_FOLDER_NAME
+
+MARKER_SUFFIX = ".whole"
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place for one dataset.
+
+    Attributes:
+        filesystem: The fsspec file system.
+        path: Path on it, without protocol.
+    """
+
+    filesystem: AbstractFileSystem
+    path: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the path lies on this machine's disk."""
+        protocol = self.filesystem.protocol
+        return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+    @property
+    def _marker(self) -> str:
+        return self.path + MARKER_SUFFIX
+
+    def exists(self) -> bool:
+        """Whether something complete is here."""
+        if self.is_local:
+            return Path(self.path).exists()
+        return bool(self.filesystem.exists(self.path) and self.filesystem.exists(self._marker))
+
+    @contextmanager
+    def writing_file(self) -> Iterator[Path]:
+        """Yield a local path to fill with the file's content; it is published whole, or not at all."""
+        if self.is_local:
+            with atomic_file(Path(self.path)) as draft:
+                yield draft
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / PurePosixPath(self.path).name
+            yield draft
+            self._upload(lambda: self.filesystem.put_file(str(draft), self.path))
+
+    def save_folder(self, source: Path) -> None:
+        """Publish a finished local folder; one that lies in a work folder is moved, any other is copied.
+
+        Raises:
+            ValueError: If ``source`` is not a folder.
+        """
+        if not source.is_dir():
+            raise ValueError(f"'{source}' is not a folder: give the path of a finished folder")
+        if not self.is_local:
+            self._upload(lambda: self._put_folder(source))
+        elif WORK_FOLDER_NAME in source.parts and _same_disk(source, Path(self.path)):
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            publish_folder(source, Path(self.path))
+        else:
+            with atomic_folder(Path(self.path)) as draft:
+                shutil.copytree(source, draft, dirs_exist_ok=True)
+
+    def local_copy(self) -> Path:
+        """Return a local path of the content: itself, or a copy downloaded once for this process."""
+        if self.is_local:
+            return Path(self.path)
+        copy = Path(tempfile.mkdtemp(prefix="coresift-")) / PurePosixPath(self.path).name
+        self.filesystem.get(self.path, str(copy), recursive=self.filesystem.isdir(self.path))
+        return copy
+
+    def _put_folder(self, source: Path) -> None:
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            self.filesystem.put_file(str(file), f"{self.path}/{file.relative_to(source).as_posix()}")
+
+    def _upload(self, put: Callable[[], None]) -> None:
+        parent = str(PurePosixPath(self.path).parent)
+        self.filesystem.makedirs(parent, exist_ok=True)
+        if self.filesystem.exists(self._marker):
+            self.filesystem.rm(self._marker)
+        if self.filesystem.exists(self.path):
+            self.filesystem.rm(self.path, recursive=True)
+        put()
+        with self.filesystem.open(self._marker, "wb"):
+            pass
+
+
+def _same_disk(source: Path, target: Path) -> bool:
+    existing = next(parent for parent in target.parents if parent.exists())
+    return source.stat().st_dev == existing.stat().st_dev

@@ -1,0 +1,147 @@
+"""Every dataset of the project: round trip, versions, previews, local disk and memory://, nothing half-written."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pytest
+import torch
+from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import Version
+from matplotlib.figure import Figure
+
+from coresift.datasets import (
+    ArrowTableDataset,
+    FigureDataset,
+    JsonDataset,
+    JsonLinesDataset,
+    ModelDirectoryDataset,
+    PeftAdapterDataset,
+    ShardedTensorDataset,
+    TensorDictDataset,
+    TextDataset,
+)
+from coresift.storage import Tensors
+
+ROWS = {"sample_id": [0, 1], "text": ["a", "b" * 500]}
+TENSORS = {"sample_id": torch.arange(2), "state": torch.tensor([[1.0, 2.0], [3.0, 4.0]])}
+
+
+def adapter_folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (path / name).write_text("{}")
+    return path
+
+
+def listing(value: object) -> object:
+    """Bring what different datasets load into one comparable form."""
+    if isinstance(value, pa.Table):
+        return value.to_pydict()
+    if isinstance(value, dict):
+        return {name: part.tolist() if isinstance(part, torch.Tensor) else part for name, part in value.items()}
+    if isinstance(value, Path):
+        return sorted(file.name for file in value.rglob("*"))
+    return value
+
+
+CASES: dict[str, tuple[type[AbstractDataset], Callable[[Path], Any]]] = {
+    "table": (ArrowTableDataset, lambda _: pa.table(ROWS)),
+    "tensors": (TensorDictDataset, lambda _: TENSORS),
+    "shards": (ShardedTensorDataset, lambda _: Tensors(TENSORS, {"total_rows": "2"})),
+    "model": (ModelDirectoryDataset, lambda path: adapter_folder(path / "made")),
+    "adapter": (PeftAdapterDataset, lambda path: adapter_folder(path / "made")),
+    "lines": (JsonLinesDataset, lambda _: [{"prompt": "é"}, {"prompt": "b"}]),
+    "json": (JsonDataset, lambda _: {"users": 3}),
+    "text": (TextDataset, lambda _: "<html/>"),
+}
+
+
+@pytest.fixture(params=["file", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    yield str(tmp_path / "data") if request.param == "file" else "memory://data"
+    fsspec.filesystem("memory").store.clear()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_round_trip_and_versions(case: str, root: str, tmp_path: Path) -> None:
+    kind, make = CASES[case]
+    for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
+        dataset = kind(filepath=f"{root}/thing", version=Version(None, version))
+        assert dataset.exists() == (version != "2026-01-01T00.00.00.000Z")
+        dataset.save(make(tmp_path))
+        assert listing(dataset.load()) == listing(make(tmp_path))
+    latest = kind(filepath=f"{root}/thing", version=Version(None, None))
+    assert latest.resolve_load_version() == "2026-01-02T00.00.00.000Z"
+    assert len(latest.list_versions()) == 2
+    with pytest.raises(DatasetError, match="must not exist"):
+        kind(filepath=f"{root}/thing", version=Version(None, version)).save(make(tmp_path))
+
+
+@pytest.mark.parametrize("case", ["table", "tensors", "shards", "model", "lines"])
+def test_previews_are_plain_json(case: str, root: str, tmp_path: Path) -> None:
+    kind, make = CASES[case]
+    dataset = kind(filepath=f"{root}/thing")
+    dataset.save(make(tmp_path))
+    preview = dataset.preview()
+    text = preview if isinstance(preview, str) else json.dumps(preview)
+    assert json.loads(text)
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (JsonDataset, {"a": 1}, {"a": 1, "b": object()}),
+        (JsonLinesDataset, [{"a": 1}], [{"a": 1}, {"a": object()}]),
+        (ArrowTableDataset, pa.table(ROWS), {"not": "a table"}),
+        (TensorDictDataset, TENSORS, {"x": "not a tensor"}),
+        (TextDataset, "text", 3),
+    ],
+)
+def test_a_failed_save_leaves_the_last_good_version(kind: Any, good: object, bad: object, root: str) -> None:
+    kind(filepath=f"{root}/thing", version=Version(None, "2026-01-01T00.00.00.000Z")).save(good)
+    with pytest.raises((DatasetError, TypeError)):
+        kind(filepath=f"{root}/thing", version=Version(None, "2026-01-02T00.00.00.000Z")).save(bad)
+    latest = kind(filepath=f"{root}/thing", version=Version(None, None))
+    assert latest.resolve_load_version() == "2026-01-01T00.00.00.000Z"
+    assert listing(latest.load()) == listing(good)
+
+
+def test_a_figure_is_saved_whole(tmp_path: Path) -> None:
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    dataset = FigureDataset(filepath=str(tmp_path / "plot.png"), version=Version(None, None))
+    dataset.save(figure)
+    assert dataset.exists()
+    assert len(dataset.preview()) > 1000
+
+
+def test_shards_exist_when_the_announced_rows_are_there(tmp_path: Path) -> None:
+    dataset = ShardedTensorDataset(filepath=str(tmp_path / "features"), version=Version(None, None))
+    for row in range(3):
+        assert not dataset.exists()
+        dataset.save(Tensors({"feature": torch.full((1, 2), float(row))}, {"total_rows": "3"}))
+    assert dataset.load()["feature"][:, 0].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_shards_refuse_what_was_not_announced(tmp_path: Path) -> None:
+    dataset = ShardedTensorDataset(filepath=str(tmp_path / "features"))
+    with pytest.raises(DatasetError, match="total_rows"):
+        dataset.save({"feature": torch.zeros(1)})
+    with pytest.raises(DatasetError, match="announced 1 rows but received 2"):
+        dataset.save(Tensors({"feature": torch.zeros(2)}, {"total_rows": "1"}))
+    assert not dataset.exists()
+
+
+def test_folders_refuse_pickles_and_missing_files(tmp_path: Path) -> None:
+    folder = adapter_folder(tmp_path / "made")
+    (folder / "pytorch_model.bin").write_text("")
+    with pytest.raises(DatasetError, match=r"pytorch_model\.bin, which may be pickles"):
+        ModelDirectoryDataset(filepath=str(tmp_path / "model")).save(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="lacks adapter_config.json"):
+        PeftAdapterDataset(filepath=str(tmp_path / "adapter")).save(tmp_path / "empty")

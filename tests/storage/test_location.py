@@ -1,0 +1,84 @@
+"""One promise on the local disk and on stores that cannot rename."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec import AbstractFileSystem
+
+from coresift.storage import WORK_FOLDER_NAME, Location
+
+
+@pytest.fixture(params=["file", "memory"])
+def filesystem(request: pytest.FixtureRequest) -> Iterator[AbstractFileSystem]:
+    found = fsspec.filesystem(request.param)
+    yield found
+    if request.param == "memory":
+        found.store.clear()
+
+
+def make_folder(path: Path) -> Path:
+    (path / "inner").mkdir(parents=True)
+    (path / "config.json").write_text("{}")
+    (path / "inner" / "weights").write_text("w")
+    return path
+
+
+def test_a_file_exists_only_after_the_writing_block(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    location = Location(filesystem, f"{tmp_path}/store/table")
+    with location.writing_file() as draft:
+        draft.write_text("content")
+        assert not location.exists()
+    assert location.exists()
+    assert location.local_copy().read_text() == "content"
+
+
+def test_a_failed_file_is_absent(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    location = Location(filesystem, f"{tmp_path}/store/table")
+    with pytest.raises(RuntimeError), location.writing_file() as draft:
+        draft.write_text("half")
+        raise RuntimeError
+    assert not location.exists()
+
+
+def test_a_folder_is_stored_with_its_inner_files(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    location = Location(filesystem, f"{tmp_path}/store/model")
+    source = make_folder(tmp_path / "made")
+    location.save_folder(source)
+    copy = location.local_copy()
+    assert location.exists()
+    assert (copy / "inner" / "weights").read_text() == "w"
+    assert source.exists(), "a folder of the user is copied, not moved"
+
+
+def test_an_interrupted_upload_counts_as_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filesystem = fsspec.filesystem("memory")
+    location = Location(filesystem, "/store/model")
+    put_file = filesystem.put_file
+
+    def fail_on_the_second(local: str, remote: str) -> None:
+        if "inner" in remote:
+            raise ConnectionError("cut")
+        put_file(local, remote)
+
+    monkeypatch.setattr(filesystem, "put_file", fail_on_the_second)
+    with pytest.raises(ConnectionError):
+        location.save_folder(make_folder(tmp_path / "made"))
+    assert filesystem.exists("/store/model/config.json")
+    assert not location.exists()
+    filesystem.store.clear()
+
+
+def test_a_folder_in_the_work_folder_is_moved(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / WORK_FOLDER_NAME / "model-1")
+    location = Location(fsspec.filesystem("file"), str(tmp_path / "store" / "model"))
+    location.save_folder(source)
+    assert location.exists()
+    assert not source.exists()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is not a folder"):
+        Location(fsspec.filesystem("file"), str(tmp_path / "store")).save_folder(tmp_path / "file")
