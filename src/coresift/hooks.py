@@ -1,4 +1,4 @@
-"""Hooks: check every parameter before the first node, and say at the end what came out."""
+"""Hooks: check every parameter before the first node, the budget as soon as it can be, and say what came out."""
 
 from __future__ import annotations
 
@@ -116,6 +116,30 @@ class ParametersHook:
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         """Make the data folder absolute, so that a run started in a subfolder works on the same data."""
         catalog["params:data_dir"] = MemoryDataset(shared.DataDirectory(self._data_dir))
+
+
+class BudgetHook:
+    """Stops a run whose budget exceeds its training samples when the samples are made, before they are written."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember what selection is going to ask for."""
+        self._selection = context.config_loader["parameters"].get("selection", {})
+
+    @hook_impl
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
+        """Compare the budget with the samples that a node has just made.
+
+        Raises:
+            ValueError: If the budget is larger than the pool.
+        """
+        if "samples" not in outputs or self._selection.get("method") == "all":
+            return
+        import pyarrow.compute as pc
+
+        budget, pool = self._selection["budget"], pc.sum(pc.equal(outputs["samples"]["split"], 0)).as_py() or 0
+        if budget > pool:
+            raise ValueError(f"budget {budget} > {pool} candidates: lower selection.budget")
 
 
 class RunSummaryHook:

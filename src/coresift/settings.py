@@ -2,9 +2,9 @@
 
 from kedro.config import OmegaConfigLoader
 
-from coresift.hooks import ParametersHook, RunSummaryHook
+from coresift.hooks import BudgetHook, ParametersHook, RunSummaryHook
 
-HOOKS = (ParametersHook(), RunSummaryHook())
+HOOKS = (ParametersHook(), BudgetHook(), RunSummaryHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

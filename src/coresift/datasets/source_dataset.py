@@ -48,10 +48,12 @@ class SourceDataset(AbstractDataset[None, "Source"]):
 
     def load(self) -> Source:
         """Return the description of the file."""
+        import pyarrow as pa
+
         from coresift.corpus import Source
 
         if self._optional and not Path(self._filepath).exists():
-            return Source.empty(self._name)
+            return Source(name=self._name, table=pa.table({"user_id": pa.array([], pa.string())}))
         return Source(name=self._name, path=self._filepath, columns=self._columns)
 
     def save(self, data: None) -> NoReturn:

@@ -1,0 +1,136 @@
+"""Gradients of sample losses with respect to one Linear layer's weight, without a loop over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from coresift.attribution.linear_calls import LinearCalls, frozen, reject_packed
+from coresift.attribution.lora_gradients import SampleLoss, check_losses
+
+Batches = Iterable[dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """One Linear layer of a model, and the loss whose gradients are asked for.
+
+    Attributes:
+        model: Any torch module.
+        name: Name of the layer in ``model.named_modules()``.
+        loss: Maps model and batch to uncoupled losses (B,).
+    """
+
+    model: nn.Module
+    name: str
+    loss: SampleLoss
+
+    @property
+    def layer(self) -> nn.Linear:
+        """The layer.
+
+        Raises:
+            ValueError: If the model has no Linear layer of this name.
+        """
+        modules = dict(self.model.named_modules())
+        module = modules.get(self.name)
+        if not isinstance(module, nn.Linear):
+            linears = [name for name, candidate in modules.items() if isinstance(candidate, nn.Linear)]
+            raise ValueError(f"the model has no Linear layer '{self.name}': choose from {', '.join(linears)}")
+        return module
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of entries D of the weight."""
+        return self.layer.weight.numel()
+
+    def sample_gradients(self, batches: Batches) -> Iterator[Tensor]:
+        """Yield per batch the flattened gradient of every sample's loss, (B, D)."""
+        for calls in self._backward(batches):
+            yield sum_of([torch.einsum("bto,bti->boi", gradient, inputs).flatten(1) for inputs, gradient in calls])
+
+    def sample_products(self, batches: Batches, direction: Tensor) -> Iterator[Tensor]:
+        """Yield per batch the inner product of every sample's gradient with a direction (D,), as (B,).
+
+        The gradients themselves are never formed.
+        """
+        matrix = direction.to(self.layer.weight.dtype).view_as(self.layer.weight)
+        for calls in self._backward(batches):
+            yield sum_of([((gradient @ matrix) * inputs).sum((1, 2)) for inputs, gradient in calls])
+
+    def mean_gradient(self, batches: Batches) -> Tensor:
+        """Return the gradient (D,) of the mean loss over all samples, in float64."""
+        total, count = torch.zeros(self.n_parameters, dtype=torch.float64), 0
+        for calls in self._backward(batches):
+            parts = [torch.einsum("bto,bti->oi", gradient, inputs) for inputs, gradient in calls]
+            total += sum_of(parts).flatten().double().cpu()
+            count += len(calls[0][0])
+        return total / max(count, 1)
+
+    def hessian_product(self, batches: Batches, direction: Tensor) -> Tensor:
+        """Return the Hessian of the mean loss times a direction (D,), in float64.
+
+        The weight alone has gradients, so that the second derivative runs through what lies above the layer. It is
+        taken under the math attention kernel, the only one that has one.
+        """
+        matrix = direction.to(self.layer.weight).view_as(self.layer.weight)
+        total, count = torch.zeros(self.n_parameters, dtype=torch.float64), 0
+        for gradient, n_samples in self._twice_differentiable(batches):
+            (product,) = torch.autograd.grad((gradient * matrix).sum(), self.layer.weight)
+            total += product.flatten().double().cpu()
+            count += n_samples
+        return total / max(count, 1)
+
+    def hessian(self, batches: Batches) -> Tensor:
+        """Return the Hessian (D, D) of the mean loss, in float64."""
+        size = self.n_parameters
+        total, count = torch.zeros(size, size, dtype=torch.float64), 0
+        for gradient, n_samples in self._twice_differentiable(batches):
+            for row, entry in enumerate(gradient.flatten()):
+                (second,) = torch.autograd.grad(entry, self.layer.weight, retain_graph=True)
+                total[row] += second.flatten().double().cpu()
+            count += n_samples
+        return (total + total.T) / (2 * max(count, 1))
+
+    def _backward(self, batches: Batches) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """Yield per batch the (input, output gradient) of every call of the layer."""
+        seen: list[tuple[Tensor, Tensor]] = []
+        calls = LinearCalls({self.name: self.layer}, lambda _, inputs, gradient: seen.append((inputs, gradient)))
+        for batch in batches:
+            reject_packed(batch)
+            seen.clear()
+            calls.begin_batch()
+            with frozen(self.model), calls.watching(), torch.enable_grad():
+                losses = self.loss(self.model, batch)
+                check_losses(losses)
+                calls.check_batch(len(losses))
+                losses.sum().backward()
+            yield list(seen)
+
+    def _twice_differentiable(self, batches: Batches) -> Iterator[tuple[Tensor, int]]:
+        weight = self.layer.weight
+        for batch in batches:
+            with frozen(self.model), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _needing_gradient(weight):
+                losses = self.loss(self.model, batch)
+                check_losses(losses)
+                (gradient,) = torch.autograd.grad(losses.sum(), weight, create_graph=True)
+                yield gradient, len(losses)
+
+
+@contextmanager
+def _needing_gradient(weight: Tensor) -> Iterator[None]:
+    weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        weight.requires_grad_(False)
+
+
+def sum_of(parts: list[Tensor]) -> Tensor:
+    """Add the tensors of a list that is not empty."""
+    return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]

@@ -1,0 +1,62 @@
+"""The LoRA matrices of a peft model, by the names the papers use."""
+
+from __future__ import annotations
+
+from peft.tuners.lora import LoraLayer
+from torch import nn
+
+VALUE_PROJECTIONS = ("v_proj", "value", "v", "v_lin")
+CROSS_ATTENTIONS = ("EncDecAttention", "crossattention", "encoder_attn")
+SELECTIONS = ("lora", "last_lora_b")
+
+
+def lora_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
+    """Return the Linear layers that hold the chosen LoRA matrices, by name, in the model's order.
+
+    Args:
+        model: A peft model with a LoRA adapter.
+        parameters: ``lora`` for all matrices, or ``last_lora_b`` for the value projection's B matrix of the last
+            (decoder self-attention) layer, the single matrix that DEALRec (arXiv 2401.17197) and GORACS
+            (arXiv 2506.04015) measure.
+
+    Raises:
+        ValueError: If the choice is unknown, or the model has no such matrix.
+    """
+    if parameters not in SELECTIONS:
+        raise ValueError(f"parameters is '{parameters}': use one of {', '.join(SELECTIONS)}")
+    matrices = _active_matrices(model)
+    if not matrices:
+        raise ValueError("the model bears no LoRA adapter: build it with adapter options, or wrap it with peft")
+    return matrices if parameters == "lora" else _last_value_b(matrices)
+
+
+def _active_matrices(model: nn.Module) -> dict[str, nn.Linear]:
+    matrices: dict[str, nn.Linear] = {}
+    for name, layer in model.named_modules():
+        if not isinstance(layer, LoraLayer):
+            continue
+        for adapter in layer.active_adapters:
+            for kind, held in (("lora_A", layer.lora_A), ("lora_B", layer.lora_B)):
+                matrix = held[adapter] if adapter in held else None
+                if not isinstance(matrix, nn.Linear):
+                    raise ValueError(f"the adapter on {name} has no Linear {kind}: adapt Linear layers only")
+                matrices[f"{name}.{kind}.{adapter}"] = matrix
+    return matrices
+
+
+def _last_value_b(matrices: dict[str, nn.Linear]) -> dict[str, nn.Linear]:
+    candidates = [
+        name
+        for name in matrices
+        if name.split(".")[-2] == "lora_B"
+        and name.split(".")[-3] in VALUE_PROJECTIONS
+        and not any(part in CROSS_ATTENTIONS for part in name.split("."))
+    ]
+    decoder = [name for name in candidates if "decoder" in name.split(".")] or candidates
+    if not decoder:
+        targets = sorted({name.split(".")[-3] for name in matrices})
+        raise ValueError(
+            f"no adapted value projection ({', '.join(VALUE_PROJECTIONS)}) among {', '.join(targets)}: "
+            "adapt it, or measure all LoRA matrices with parameters='lora'"
+        )
+    return {decoder[-1]: matrices[decoder[-1]]}

@@ -1,0 +1,134 @@
+"""The raw items and users: cleaned, and numbered densely from 0 in the order of their raw ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+
+from coresift.corpus.column_checks import check_not_empty, check_types, is_text, is_text_or_list
+from coresift.corpus.engine import Engine
+from coresift.corpus.rejections import REASON, first_reason, kept, rejected
+from coresift.corpus.sources import SOURCE_ROW, Source, open_source
+from coresift.corpus.values import cleaned_path, cleaned_text, identifier, path_from_text
+
+_RESERVED = {"raw_id", "user_right"}
+"""Profile columns that would clash with those of the contract."""
+
+ItemText = Literal["title", "title_and_category"]
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Items or users that were read.
+
+    Attributes:
+        source: Where they come from.
+        rows: Usable rows; for items: item (id as text), item_id, raw_id, title, has_title, categories, text;
+            for users: user (id as text) and profile columns.
+        rejected: Unusable rows: source, row, reason.
+        n_rows: Number of rows of the source.
+    """
+
+    source: Source
+    rows: ir.Table
+    rejected: ir.Table
+    n_rows: int
+
+
+def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title") -> Entities:
+    """Read the catalogue: every row of the raw items that has an id of its own.
+
+    Args:
+        source: The raw items.
+        engine: Where to read them.
+        item_text: What a language model reads: the title, or the title and the leaf of the category path.
+
+    Returns:
+        The items. One without title is called ``Item <raw id>``.
+
+    Raises:
+        ValueError: If a column is missing or of the wrong type, or if there are no rows.
+    """
+    table = open_source(source, engine, required=("item_id", "title"), optional=("category",))
+    check_types(table, source, {"title": (is_text, "text"), "category": (is_text_or_list, "text or lists of text")})
+    n_rows = check_not_empty(table, source, engine)
+    title = cleaned_text(table["title"]).nullif("")
+    marked = engine.materialise(
+        table.select(
+            SOURCE_ROW,
+            item=identifier(table["item_id"]),
+            title=title,
+            categories=_categories(table),
+        ).mutate(_reason("item", "item_id"))
+    )
+    known = kept(marked).drop(SOURCE_ROW)
+    numbered = known.mutate(item_id=dense_ids(known["item"], numeric=table["item_id"].type().is_integer()))
+    items = engine.materialise(_with_text(numbered, item_text))
+    return Entities(source, items, rejected(marked, source), n_rows)
+
+
+def read_users(source: Source, engine: Engine) -> Entities:
+    """Read the profiles of users; there may be none.
+
+    Raises:
+        ValueError: If there is no column ``user_id``.
+    """
+    table = open_source(source, engine, required=("user_id",))
+    marked = table.mutate(user=identifier(table["user_id"])).mutate(_reason("user", "user_id"))
+    marked = engine.materialise(marked.drop("user_id", *set(marked.columns) & _RESERVED))
+    return Entities(source, kept(marked).drop(SOURCE_ROW), rejected(marked, source), engine.count(marked))
+
+
+def number_users(log: ir.Table, profiles: ir.Table, engine: Engine, *, numeric: bool) -> ir.Table:
+    """Number the users who have interactions.
+
+    Args:
+        log: Interactions with column ``user``.
+        profiles: What ``read_users`` returned.
+        engine: Where to compute.
+        numeric: Whether raw ids are numbers.
+
+    Returns:
+        user (id as text), user_id, raw_id and the profile columns, null for users without a profile.
+    """
+    users = log.select("user").distinct()
+    users = users.mutate(user_id=dense_ids(users["user"], numeric=numeric), raw_id=users["user"])
+    return engine.materialise(users.left_join(profiles, "user").drop("user_right"))
+
+
+def dense_ids(key: ir.StringColumn, *, numeric: bool) -> ir.IntegerColumn:
+    """Return int32 numbers from 0 in the order of ids that are held as text, by their value if they are numbers."""
+    order = [key.try_cast("int64"), key] if numeric else [key]
+    return ibis.row_number().over(order_by=order).cast("int32")
+
+
+def _reason(key: str, name: str) -> ir.Deferred:
+    """Return why a row cannot be used: its id is missing, or an earlier row has it."""
+    row = ibis._
+    occurrence = ibis.row_number().over(group_by=key, order_by=SOURCE_ROW)
+    return first_reason({f"missing {name}": row[key].isnull(), f"duplicate {name}": occurrence > 0}).name(REASON)
+
+
+def _categories(table: ir.Table) -> ir.ArrayColumn:
+    """Return category paths, root first; empty where there is none."""
+    none = ibis.literal([], type="array<string>")
+    if "category" not in table.columns:
+        return none
+    column = table["category"]
+    path = cleaned_path(column) if column.type().is_array() else path_from_text(column.cast("string"))
+    return ibis.coalesce(path, none)
+
+
+def _with_text(items: ir.Table, item_text: ItemText) -> ir.Table:
+    """Add raw_id, a title for items that have none, and the text that a language model reads."""
+    title = ibis.coalesce(items["title"], ibis.literal("Item ") + items["item"])
+    items = items.mutate(raw_id=items["item"], has_title=items["title"].notnull(), title=title)
+    if item_text == "title":
+        return items.mutate(text=items["title"])
+    categories = items["categories"]
+    leaf = categories[categories.length() - 1]
+    text = ibis.ifelse(categories.length() > 0, items["title"] + " (" + leaf + ")", items["title"])
+    return items.mutate(text=text)

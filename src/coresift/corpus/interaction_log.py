@@ -1,0 +1,172 @@
+"""The raw interactions: checked, parsed, bad rows set apart, repeats and sparse users and items dropped."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from coresift.corpus.column_checks import (
+    check_not_empty,
+    check_some_readable,
+    check_types,
+    is_number_or_text,
+    is_text,
+    is_time,
+)
+from coresift.corpus.engine import Engine
+from coresift.corpus.rejections import REASON, first_reason, kept, rejected
+from coresift.corpus.sources import SOURCE_ROW, Source, open_source
+from coresift.corpus.values import identifier, is_missing, milliseconds, number, unit_of
+
+IN_ORDER = ("timestamp", "given_position", SOURCE_ROW)
+"""Columns that order interactions: by time, ties by the position that came with the data, then by row."""
+
+_TYPES = {
+    "timestamp": (is_time, "numbers, dates or text"),
+    "position": (is_number_or_text, "numbers"),
+    "rating": (is_number_or_text, "numbers"),
+    "split": (is_text, "text"),
+}
+
+
+@dataclass(frozen=True)
+class InteractionLog:
+    """Raw interactions that were read.
+
+    Attributes:
+        source: Where they come from.
+        rows: Usable rows: source_row, user, item (ids as text), timestamp (int64 ms), given_position, rating, split
+            (text); null where the source does not have them.
+        rejected: Unusable rows: source, row, reason.
+        n_rows: Number of rows of the source.
+        order: ``timestamp`` or ``position``: what orders a user's interactions.
+        timestamp_unit: Unit of numeric timestamps; None without timestamps.
+        integer_users: Whether user ids are numbers, which are ordered as such.
+    """
+
+    source: Source
+    rows: ir.Table
+    rejected: ir.Table
+    n_rows: int
+    order: str
+    timestamp_unit: str | None
+    integer_users: bool
+
+
+def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp_unit: str = "auto") -> InteractionLog:
+    """Read raw interactions and set apart those that cannot be used.
+
+    Args:
+        source: The raw interactions.
+        known_items: Table with the ids of the catalogue's items, as text, in column ``item``.
+        engine: Where to read them.
+        timestamp_unit: Unit of numeric timestamps (s, ms, us, ns); ``auto`` tells it from their size.
+
+    Returns:
+        What was read.
+
+    Raises:
+        ValueError: If a column is missing, of the wrong type or wholly unreadable, or if there are no rows.
+    """
+    table = _open_log(source, engine)
+    n_rows = check_not_empty(table, source, engine)
+    order = _order_column(table, engine)
+    unit = _unit(table, engine, timestamp_unit) if order == "timestamp" else None
+    values = _parsed(table, unit or "ms")
+    for name in ("timestamp", "position", "rating"):
+        if name in table.columns:
+            check_some_readable(table, source, engine, name=name, value=values[name])
+    reasons = first_reason(_problems(table, values, known_items, order))
+    columns = {**values, "given_position": values["position"], REASON: reasons}
+    del columns["position"]
+    rows = engine.materialise(table.select(SOURCE_ROW, **columns))
+    return InteractionLog(
+        source=source,
+        rows=kept(rows),
+        rejected=rejected(rows, source),
+        n_rows=n_rows,
+        order=order,
+        timestamp_unit=unit,
+        integer_users=table["user_id"].type().is_integer(),
+    )
+
+
+def _open_log(source: Source, engine: Engine) -> ir.Table:
+    """Open the source and check its columns."""
+    table = open_source(source, engine, required=("user_id", "item_id"), optional=tuple(_TYPES))
+    if "timestamp" not in table.columns and "position" not in table.columns:
+        raise ValueError(
+            f"{source.label} has no column timestamp and no column position, so its interactions have no order: "
+            f"add one of them, or map another column to it."
+        )
+    check_types(table, source, _TYPES)
+    return table
+
+
+def _order_column(table: ir.Table, engine: Engine) -> str:
+    """Return what orders the interactions: timestamps, unless there are none and positions instead."""
+    if "position" not in table.columns:
+        return "timestamp"
+    if "timestamp" not in table.columns or engine.count(table.filter(~is_missing(table["timestamp"]))) == 0:
+        return "position"
+    return "timestamp"
+
+
+def _unit(table: ir.Table, engine: Engine, requested: str) -> str:
+    """Return the unit of numeric timestamps."""
+    column = table["timestamp"]
+    if requested != "auto" or column.type().is_temporal():
+        return "ms" if column.type().is_temporal() else requested
+    largest = engine.connection.to_pyarrow(number(column).abs().max()).as_py()
+    return unit_of(largest or 0.0)
+
+
+def _parsed(table: ir.Table, unit: str) -> dict[str, ir.Column]:
+    """Return the values of the contract's columns, null where they are absent or unreadable."""
+    present = table.columns
+    return {
+        "user": identifier(table["user_id"]),
+        "item": identifier(table["item_id"]),
+        "timestamp": milliseconds(table["timestamp"], unit) if "timestamp" in present else ibis.null("int64"),
+        "position": number(table["position"]) if "position" in present else ibis.null("float64"),
+        "rating": number(table["rating"]) if "rating" in present else ibis.null("float64"),
+        "split": table["split"].cast("string") if "split" in present else ibis.null("string"),
+    }
+
+
+def _problems(
+    table: ir.Table, values: dict[str, ir.Column], known_items: ir.Table, order: str
+) -> dict[str, ir.BooleanColumn]:
+    """Return what is wrong with each row, by reason, the gravest reason first."""
+    problems = {
+        "missing user_id": values["user"].isnull(),
+        "missing item_id": values["item"].isnull(),
+        f"missing {order}": is_missing(table[order]),
+    }
+    for name in ("timestamp", "position", "rating"):
+        if name in table.columns:
+            problems[f"unreadable {name}"] = ~is_missing(table[name]) & values[name].isnull()
+    return {**problems, "unknown item_id": ~values["item"].isin(known_items["item"])}
+
+
+def without_repeats(rows: ir.Table) -> ir.Table:
+    """Keep the first interaction of every user with every item."""
+    occurrence = ibis.row_number().over(group_by=["user", "item"], order_by=IN_ORDER)
+    return rows.filter(occurrence == 0)
+
+
+def core(rows: ir.Table, k: int, engine: Engine) -> ir.Table:
+    """Keep the largest set of rows in which every user and every item has at least ``k`` (the k-core).
+
+    Rounds of dropping repeat until nothing changes, for each drop may leave another user or item with too few.
+    """
+    n_before, n_after = -1, engine.count(rows)
+    while n_after != n_before:
+        enough = [rows.count().over(group_by=name) >= k for name in ("user", "item")]
+        rows = engine.materialise(rows.filter(functools.reduce(operator.and_, enough)))
+        n_before, n_after = n_after, engine.count(rows)
+    return rows

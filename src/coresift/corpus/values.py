@@ -1,0 +1,95 @@
+"""How single values are read: identifiers of any type, numbers, times in any unit, and text from careless exports."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import ibis
+import ibis.expr.types as ir
+
+TIMESTAMP_UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
+"""Milliseconds per unit."""
+
+_LARGEST_BY_UNIT = {"s": 1e11, "ms": 1e14, "us": 1e17}
+_LARGEST_EXACT_INTEGER = 2.0**53
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
+_PATH_SEPARATORS = re.compile("[>|]")
+
+
+def clean_text(text: str) -> str:
+    """Return text without HTML entities (also doubly escaped ones), control characters and surplus white space."""
+    unescaped = html.unescape(html.unescape(text))
+    return " ".join(_INVISIBLE.sub(" ", unescaped).split())
+
+
+def clean_path(path: list[str]) -> list[str]:
+    """Return the cleaned, non-empty levels of a category path, root first."""
+    return [level for level in (clean_text(part) for part in path if part) if level]
+
+
+def split_path(text: str) -> list[str]:
+    """Return the levels of a category path written as text with ``>`` or ``|`` between them."""
+    return clean_path(_PATH_SEPARATORS.split(text))
+
+
+cleaned_text = ibis.udf.scalar.python(clean_text, signature=((str,), str))
+cleaned_path = ibis.udf.scalar.python(clean_path, signature=((list[str],), list[str]))
+path_from_text = ibis.udf.scalar.python(split_path, signature=((str,), list[str]))
+
+
+def identifier(column: ir.Column) -> ir.StringColumn:
+    """Return ids of any type as text, so that tables which store them differently still match; null if missing.
+
+    Whole floating-point numbers, which numeric ids become where some are missing, read as integers.
+    """
+    if column.type().is_floating():
+        countable = _countable(column)
+        column = ibis.ifelse(countable == countable.floor(), countable.cast("int64"), ibis.null("int64"))
+    return column.cast("string").strip().nullif("")
+
+
+def is_missing(column: ir.Column) -> ir.BooleanColumn:
+    """Return where a value is absent: null, not a number, or blank text."""
+    if column.type().is_string():
+        return column.strip().nullif("").isnull()
+    if column.type().is_floating():
+        return column.isnull() | column.isnan()
+    return column.isnull()
+
+
+def number(column: ir.Column) -> ir.FloatingColumn:
+    """Return numbers, or text that holds numbers, as float64; null where that is impossible or not finite."""
+    value = column.try_cast("float64")
+    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+
+
+def unit_of(largest: float) -> str:
+    """Return the unit in which the largest of many times since 1970 falls before the year 5000."""
+    return next((unit for unit, limit in _LARGEST_BY_UNIT.items() if largest < limit), "ns")
+
+
+def milliseconds(column: ir.Column, unit: str) -> ir.IntegerColumn:
+    """Return times as int64 milliseconds since 1970 (UTC); null where they cannot be read.
+
+    Args:
+        column: Dates, timestamps, numbers in ``unit``, or text of any of these (dates as ISO 8601).
+        unit: Unit of numbers: s, ms, us or ns.
+    """
+    if column.type().is_temporal():
+        return _milliseconds_of_moment(column.cast("timestamp"))
+    counted = _countable(number(column) * TIMESTAMP_UNITS[unit]).round().cast("int64")
+    if not column.type().is_string():
+        return counted
+    moment = column.try_cast("timestamp('UTC')").cast("timestamp")
+    return ibis.coalesce(counted, _milliseconds_of_moment(moment))
+
+
+def _countable(column: ir.FloatingColumn) -> ir.FloatingColumn:
+    """Return floating-point numbers up to the size to which they tell integers apart; null beyond."""
+    return ibis.ifelse(column.abs() <= _LARGEST_EXACT_INTEGER, column, ibis.null("float64"))
+
+
+def _milliseconds_of_moment(moment: ir.TimestampColumn) -> ir.IntegerColumn:
+    """Return timestamps without time zone as milliseconds; whole seconds first, for engines round them."""
+    return moment.truncate("s").epoch_seconds().cast("int64") * 1000 + moment.millisecond().cast("int64")

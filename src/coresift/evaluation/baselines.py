@@ -1,0 +1,108 @@
+"""Baselines that need no learning: popularity in two windows, and items bought together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from coresift.ranking import Lists, padded_lists, top_items_from
+
+TRAIN, VALID = 0, 1
+NO_ITEM = -1
+
+
+def most_popular(
+    interactions: pa.Table, n_items: int, n_users: int, k: int, *, seen: Lists | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rank by the number of training interactions, the same list for everybody but for what a user has seen.
+
+    Args:
+        interactions: table `interactions`.
+        n_items: catalogue size M.
+        n_users: users U to rank for.
+        k: length of every list.
+        seen: per user the items that must not appear.
+
+    Returns:
+        Item ids (U, k), ties by the lowest id, and counts (U, k).
+    """
+    return _by_count(interactions, TRAIN, n_items, n_users, k, seen)
+
+
+def popular_recently(
+    interactions: pa.Table, n_items: int, n_users: int, k: int, *, seen: Lists | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rank by the number of interactions in the validation split, the latest window before the test period.
+
+    Takes and returns what `most_popular` does.
+    """
+    return _by_count(interactions, VALID, n_items, n_users, k, seen)
+
+
+def item_knn(
+    interactions: pa.Table,
+    n_items: int,
+    histories: Lists,
+    k: int,
+    *,
+    seen: Lists | None = None,
+    history_length: int = 10,
+) -> tuple[Tensor, Tensor]:
+    """Rank by the summed cosine similarity to a user's latest items (item-based neighbours, Sarwar et al., 2001).
+
+    Two items are as similar as the sets of users who had both of them in the training split overlap.
+
+    Args:
+        interactions: table `interactions`.
+        n_items: catalogue size M.
+        histories: items of U users, oldest first.
+        k: length of every list.
+        seen: per user the items that must not appear.
+        history_length: latest items of a user that vote.
+
+    Returns:
+        Item ids (U, k), ties by the lowest id, and summed similarities (U, k).
+    """
+    similarity = _cosine_similarity(interactions, n_items)
+    latest = _latest_items(histories, history_length, n_items)
+
+    def scores(block: slice) -> Tensor:
+        return torch.from_numpy((latest[block] @ similarity).toarray())
+
+    return top_items_from(scores, len(histories), k, seen=seen)
+
+
+def _by_count(
+    interactions: pa.Table, split: int, n_items: int, n_users: int, k: int, seen: Lists | None
+) -> tuple[Tensor, Tensor]:
+    rows = interactions.filter(pc.equal(interactions["split"], split))
+    counts = torch.from_numpy(np.bincount(np.asarray(rows["item_id"], dtype=np.int64), minlength=n_items)).float()
+    return top_items_from(lambda block: counts.expand(block.stop - block.start, -1), n_users, k, seen=seen)
+
+
+def _cosine_similarity(interactions: pa.Table, n_items: int) -> sparse.csr_array:
+    train = interactions.filter(pc.equal(interactions["split"], TRAIN))
+    users = np.asarray(train["user_id"], dtype=np.int64)
+    baskets = _indicator(users, np.asarray(train["item_id"], dtype=np.int64), (users.max(initial=-1) + 1, n_items))
+    together = (baskets.T @ baskets).tocsr()
+    together.setdiag(0)
+    together.eliminate_zeros()
+    scale = sparse.diags_array(1.0 / np.sqrt(np.maximum(baskets.sum(axis=0), 1.0)))
+    return (scale @ together @ scale).astype(np.float32).tocsr()
+
+
+def _latest_items(histories: Lists, history_length: int, n_items: int) -> sparse.csr_array:
+    latest = padded_lists(histories, history_length, padding=NO_ITEM)
+    rows, columns = np.nonzero(latest != NO_ITEM)
+    return _indicator(rows, latest[rows, columns], (len(histories), n_items)).astype(np.float32)
+
+
+def _indicator(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> sparse.csr_array:
+    matrix = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+    matrix.data[:] = 1.0
+    return matrix

@@ -1,0 +1,73 @@
+"""Lists with and without the history masked, from one pass of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from coresift.ranking import Lists, list_lengths, list_rows
+
+METHOD_RANKINGS = pa.schema(
+    {
+        "method": pa.string(),
+        "masked": pa.bool_(),
+        "sample_id": pa.int32(),
+        "items": pa.list_(pa.int32()),
+        "scores": pa.list_(pa.float32()),
+    }
+)
+"""Lists of several methods in one table."""
+
+
+def rank_both_ways(
+    rank: Callable[[int], tuple[Tensor, Tensor]], seen: Lists, k: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the masked and the unmasked lists, asking the model once.
+
+    The unmasked list is made long enough to hold k items even after the longest history is taken out of it, which
+    gives exactly the list that masking before ranking would.
+
+    Args:
+        rank: returns ids and scores (U, n) of the best n items of every user, nothing masked.
+        seen: the history of every user.
+        k: length of the lists wanted.
+
+    Returns:
+        (ids, scores) with the history masked, and (ids, scores) without, each (U, k).
+    """
+    ids, scores = rank(k + int(list_lengths(seen).max(initial=0)))
+    return _without_seen(ids, scores, seen, k), (ids[:, :k], scores[:, :k])
+
+
+def _without_seen(ids: Tensor, scores: Tensor, seen: Lists, k: int) -> tuple[Tensor, Tensor]:
+    rows, items = list_rows(seen)
+    width = max(int(ids.max()) if ids.numel() else 0, int(items.max(initial=0))) + 1
+    cells = torch.arange(len(ids))[:, None] * width + ids
+    blocked = torch.from_numpy(np.isin(cells.numpy(), rows * width + items)) | (ids < 0)
+    order = blocked.to(torch.uint8).sort(dim=1, stable=True).indices[:, :k]
+    kept_ids, kept_scores, gone = ids.gather(1, order), scores.gather(1, order), blocked.gather(1, order)
+    return kept_ids.masked_fill(gone, -1), kept_scores.masked_fill(gone, -torch.inf)
+
+
+def rankings_table(sample_id: pa.Array | pa.ChunkedArray, ids: Tensor, scores: Tensor) -> pa.Table:
+    """Return lists as a table sample_id, items, scores; padding is dropped, so lists may be short."""
+    kept = (ids >= 0).numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), pa.int32())
+    return pa.table(
+        {
+            "sample_id": sample_id.cast(pa.int32()),
+            "items": pa.ListArray.from_arrays(offsets, pa.array(ids.numpy()[kept], pa.int32())),
+            "scores": pa.ListArray.from_arrays(offsets, pa.array(scores.numpy()[kept], pa.float32())),
+        }
+    )
+
+
+def label_rankings(rankings: pa.Table, method: str, *, masked: bool) -> pa.Table:
+    """Return a table of lists with its method and whether the history was masked."""
+    n_rows = rankings.num_rows
+    columns = {"method": pa.repeat(pa.scalar(method), n_rows), "masked": pa.repeat(pa.scalar(masked), n_rows)}
+    return pa.table(columns | {name: rankings[name] for name in rankings.column_names}, METHOD_RANKINGS)

@@ -1,0 +1,118 @@
+"""Every method that is compared, ranked for the same test users."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
+from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
+from coresift.ranking import top_items
+from coresift.recommenders import Recommender
+
+logger = logging.getLogger(__name__)
+
+TEST = 2
+METHODS = ("tuned", "untuned", "surrogate", "most_popular", "popular_recently", "item_knn")
+"""Names of the methods, in the order of every table."""
+
+
+def samples_to_test(samples: pa.Table) -> pa.Table:
+    """Return the samples of the test split.
+
+    Raises:
+        ValueError: there is none.
+    """
+    chosen = samples.filter(pc.equal(samples["split"], TEST))
+    if chosen.num_rows == 0:
+        raise ValueError("samples has no test row to evaluate on: widen the test split of the ingestion.")
+    return chosen
+
+
+def rank_recommender(
+    recommender: Recommender, prompts: pa.Table, samples: pa.Table, *, method: str, k: int
+) -> pa.Table:
+    """Rank the catalogue with a language model for every test user.
+
+    Args:
+        recommender: a recommender, tuned or not.
+        prompts: table `prompts`.
+        samples: table `samples`.
+        method: name of the method in the result.
+        k: length of every list.
+
+    Returns:
+        method, masked, sample_id, items, scores; masked lists first.
+
+    Raises:
+        ValueError: a test sample has no prompt.
+    """
+    users = samples_to_test(samples)
+    rows = pc.index_in(users["sample_id"], prompts["sample_id"])
+    if rows.null_count:
+        raise ValueError(f"{rows.null_count} test samples have no prompt: run the prompting pipeline again.")
+    chosen = prompts.take(rows)
+    logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
+    return _both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+
+
+def rank_baselines(
+    interactions: pa.Table, samples: pa.Table, n_items: int, *, k: int, knn_history_length: int = 10
+) -> pa.Table:
+    """Rank the catalogue by popularity, recent popularity and item neighbours for every test user.
+
+    Returns:
+        method, masked, sample_id, items, scores.
+    """
+    users = samples_to_test(samples)
+    histories, n_users = users["history"], users.num_rows
+    rankers: dict[str, Callable[[int], tuple[Tensor, Tensor]]] = {
+        "most_popular": lambda n: most_popular(interactions, n_items, n_users, n),
+        "popular_recently": lambda n: popular_recently(interactions, n_items, n_users, n),
+        "item_knn": lambda n: item_knn(interactions, n_items, histories, n, history_length=knn_history_length),
+    }
+    return pa.concat_tables([_both_tables(rank, users, name, k) for name, rank in rankers.items()])
+
+
+def rank_surrogate(
+    samples: pa.Table, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor], *, k: int
+) -> pa.Table:
+    """Rank the catalogue with the surrogate for every test user.
+
+    Returns:
+        method, masked, sample_id, items, scores.
+
+    Raises:
+        ValueError: a test sample has no state, or states and vectors come from different trainings.
+    """
+    _check_same_surrogate(surrogate_states, item_vectors)
+    users = samples_to_test(samples)
+    rows = pc.index_in(users["sample_id"].cast(pa.int64()), pa.array(surrogate_states["sample_id"].numpy()))
+    if rows.null_count:
+        raise ValueError(f"{rows.null_count} test samples have no surrogate state: run the surrogate pipeline again.")
+    states = surrogate_states["state"][torch.from_numpy(np.array(rows, dtype=np.int64))]
+    return _both_tables(lambda n: top_items(states, item_vectors["vector"], n), users, "surrogate", k)
+
+
+def _check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
+    origins = [getattr(tensors, "metadata", {}).get("surrogate") for tensors in (surrogate_states, item_vectors)]
+    if None not in origins and origins[0] != origins[1]:
+        raise ValueError(
+            "surrogate_states and item_vectors come from different trainings: run the surrogate pipeline again."
+        )
+
+
+def _both_tables(rank: Callable[[int], tuple[Tensor, Tensor]], users: pa.Table, method: str, k: int) -> pa.Table:
+    masked, unmasked = rank_both_ways(rank, users["history"], k)
+    return pa.concat_tables(
+        [
+            label_rankings(rankings_table(users["sample_id"], *masked), method, masked=True),
+            label_rankings(rankings_table(users["sample_id"], *unmasked), method, masked=False),
+        ]
+    )

@@ -1,0 +1,135 @@
+"""From lists to figures: metrics per user, means with intervals, and paired comparisons with the tuned model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coresift.evaluation.methods import METHODS, samples_to_test
+from coresift.ranking import (
+    bootstrap_columns,
+    padded_lists,
+    paired_bootstrap_columns,
+    ranking_metrics,
+    remove_seen_targets,
+)
+
+KS = (5, 10, 20, 50)
+"""Cut-offs of every metric; lists are stored up to the last one."""
+
+Metrics: TypeAlias = dict[str, Any]
+UserValues: TypeAlias = dict[tuple[str, bool], dict[str, NDArray[np.float64]]]
+
+
+def evaluate_rankings(
+    rankings: pa.Table,
+    samples: pa.Table,
+    *,
+    ks: Sequence[int] = KS,
+    n_resamples: int = 10_000,
+    random_state: int = 0,
+) -> tuple[Metrics, pa.Table]:
+    """Measure every method on the same test users.
+
+    The ground truth of a user is the set of all test items that are not in the history; masked and unmasked lists
+    share it. Users whose ground truth is empty are left out of means and counted.
+
+    Args:
+        rankings: method, masked, sample_id, items; every method lists every test sample.
+        samples: table `samples`.
+        ks: cut-offs.
+        n_resamples: bootstrap draws of users.
+        random_state: seed of the draws, which all methods share.
+
+    Returns:
+        The metrics document (users, users_without_targets, targets_in_history, rows of means with 95 % intervals,
+        comparisons of the tuned model with every other method), and the table method, masked, sample_id and one
+        column per metric.
+
+    Raises:
+        ValueError: a method lacks test samples or lists others.
+    """
+    users = samples_to_test(samples)
+    targets, n_removed = remove_seen_targets(users["targets"], users["history"])
+    values = _values_per_user(rankings, users["sample_id"], targets, ks)
+    n_without = int(pc.sum(pc.equal(pc.list_value_length(targets), 0)).as_py())
+    document: Metrics = {
+        "users": users.num_rows - n_without,
+        "users_without_targets": n_without,
+        "targets_in_history": n_removed,
+        "rows": _rows(values, n_resamples, random_state),
+        "comparisons": _comparisons(values, n_resamples, random_state),
+    }
+    return document, _user_table(values, users["sample_id"])
+
+
+def _values_per_user(
+    rankings: pa.Table, sample_id: pa.ChunkedArray, targets: pa.ListArray, ks: Sequence[int]
+) -> UserValues:
+    names = set(rankings["method"].unique().to_pylist())
+    ordered = [name for name in METHODS if name in names] + sorted(names - set(METHODS))
+    values: UserValues = {}
+    for masked in (True, False):
+        for method in ordered:
+            chosen = rankings.filter(
+                pc.and_(pc.equal(rankings["method"], method), pc.equal(rankings["masked"], masked))
+            ).sort_by("sample_id")
+            if not chosen["sample_id"].to_numpy().tolist() == sample_id.to_numpy().tolist():
+                raise ValueError(f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again.")
+            lists = _first_items(chosen["items"], max(ks))
+            values[method, masked] = ranking_metrics(lists, targets, ks)
+    return values
+
+
+def _first_items(items: pa.ChunkedArray, width: int) -> NDArray[np.int64]:
+    """Return lists as (U, width), padded on the right with -1."""
+    padded = padded_lists(items, width, padding=-1)
+    order = np.argsort(padded == -1, axis=1, kind="stable")
+    return np.take_along_axis(padded, order, axis=1)
+
+
+def _rows(values: UserValues, n_resamples: int, random_state: int) -> list[Metrics]:
+    columns = [column for metrics in values.values() for column in metrics.values()]
+    mean, low, high = bootstrap_columns(np.stack(columns, axis=1), n_resamples=n_resamples, random_state=random_state)
+    intervals = iter(zip(mean.tolist(), low.tolist(), high.tolist(), strict=True))
+    return [
+        {"method": method, "masked": masked}
+        | {name: dict(zip(("mean", "low", "high"), next(intervals), strict=True)) for name in metrics}
+        for (method, masked), metrics in values.items()
+    ]
+
+
+def _comparisons(values: UserValues, n_resamples: int, random_state: int) -> list[Metrics]:
+    """Compare the tuned model with every other method, masked with masked and unmasked with unmasked."""
+    pairs = [(key, values["tuned", key[1]]) for key in values if key[0] != "tuned" and ("tuned", key[1]) in values]
+    if not pairs:
+        return []
+    columns = [tuned[name] - values[key][name] for key, tuned in pairs for name in tuned]
+    differences = iter(
+        paired_bootstrap_columns(np.stack(columns, axis=1), n_resamples=n_resamples, random_state=random_state)
+    )
+    return [
+        {"method": "tuned", "against": other, "masked": masked} | {name: asdict(next(differences)) for name in tuned}
+        for (other, masked), tuned in pairs
+    ]
+
+
+def _user_table(values: UserValues, sample_id: pa.ChunkedArray) -> pa.Table:
+    tables = [
+        pa.table(
+            {
+                "method": pa.repeat(pa.scalar(method), len(sample_id)),
+                "masked": pa.repeat(pa.scalar(masked), len(sample_id)),
+                "sample_id": sample_id,
+                **{name: pa.array(column, pa.float32()) for name, column in metrics.items()},
+            }
+        )
+        for (method, masked), metrics in values.items()
+    ]
+    return pa.concat_tables(tables).combine_chunks()

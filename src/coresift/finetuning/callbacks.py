@@ -1,0 +1,88 @@
+"""What happens beside the training steps: a bar, a check for divergence, a mark on whole checkpoints."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
+
+from coresift.compute import progress_bar
+
+_NO_STEPS: tuple[int, ...] = ()
+"""The trainer counts the steps; the bar is only told."""
+WHOLE = "whole"
+"""File written last into a checkpoint."""
+
+
+class TrainingBar(TrainerCallback):
+    """A progress bar with the loss; it stops the run when the loss is no longer a number."""
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Open the bar where the run starts or goes on."""
+        self.bar = progress_bar(_NO_STEPS, description="Fine-tuning", total=state.max_steps)
+        self.bar.update(state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Show the loss.
+
+        Raises:
+            ValueError: If it is not finite.
+        """
+        if logs and "loss" in logs:
+            if not math.isfinite(logs["loss"]):
+                raise ValueError(
+                    f"training diverged at step {state.global_step}: lower finetuning.learning_rate, or raise "
+                    "recommender.temperature"
+                )
+            self.bar.update(state.global_step - self.bar.n)
+            self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
+
+    def on_train_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+
+class CheckpointMark(TrainerCallback):
+    """Mark a checkpoint once all of it is written, so that a run killed while writing never resumes from a part."""
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,  # noqa: ANN401
+    ) -> None:
+        """Write the mark."""
+        (Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / WHOLE).touch()
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """Return the latest checkpoint that was written whole, or None."""
+    marks = sorted(folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{WHOLE}"), key=lambda mark: _step(mark.parent))
+    return marks[-1].parent if marks else None
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rsplit("-", 1)[-1])

@@ -1,0 +1,164 @@
+"""One training loop for all recommenders: an adapter tuned on a weighted coreset."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+
+from coresift.finetuning.callbacks import CheckpointMark, TrainingBar, last_whole_checkpoint
+from coresift.finetuning.global_state import global_random_state, quiet_transformers
+from coresift.finetuning.options import FineTuningOptions
+from coresift.finetuning.recommender_trainer import RecommenderTrainer
+from coresift.finetuning.training_rows import training_prompts, validation_prompts
+from coresift.recommenders import Batch, Recommender
+from coresift.storage import atomic_folder
+
+logger = logging.getLogger(__name__)
+
+LogEntry = dict[str, float | int]
+FINISHED, CHECKPOINTS, ADAPTER, MERGED, LOG_FILE = "finished", "checkpoints", "adapter", "merged", "training_log.json"
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A finished fine-tuning.
+
+    Attributes:
+        folder: The adapter's folder, with the merged model under ``merged`` if it was asked for.
+        log: One entry a step: step, epoch, loss, learning_rate, and validation_loss where it was measured.
+    """
+
+    folder: Path
+    log: list[LogEntry]
+
+
+def fine_tune(
+    recommender: Recommender,
+    prompts: pa.Table,
+    *,
+    coreset: pa.Table | None,
+    work_folder: Path,
+    options: FineTuningOptions | None = None,
+    random_state: int = 0,
+) -> FineTuned:
+    """Tune a recommender's adapter on a coreset, or on every training sample.
+
+    Work that was killed goes on from the last whole checkpoint in ``work_folder``; work that was finished is returned.
+
+    Args:
+        recommender: Built with a fresh adapter; trained in place.
+        prompts: Table ``prompts``, with a ``history`` column where items a user knows shall be no negatives.
+        coreset: Table ``coreset``; None trains on all training samples.
+        work_folder: Folder for checkpoints and the result, the same for equal inputs and for them only.
+        options: Settings of the loop.
+        random_state: Seed of batches, negatives and dropout.
+
+    Raises:
+        ValueError: If there is nothing to train on, or training diverges.
+    """
+    finished = work_folder / FINISHED
+    if not (finished / ADAPTER).is_dir():
+        chosen = options or FineTuningOptions()
+        log = _train(recommender, prompts, coreset, work_folder / CHECKPOINTS, chosen, random_state)
+        _finish(recommender, log, finished, merge=chosen.merge)
+    return FineTuned(finished / ADAPTER, json.loads((finished / LOG_FILE).read_text(encoding="utf-8")))
+
+
+def _train(
+    recommender: Recommender,
+    prompts: pa.Table,
+    coreset: pa.Table | None,
+    checkpoints: Path,
+    options: FineTuningOptions,
+    random_state: int,
+) -> list[LogEntry]:
+    rows, weights = training_prompts(prompts, coreset)
+    watchers = validation_prompts(prompts, options.validation_samples, random_state=random_state)
+    validation = recommender.batches(watchers, options.batch_size) if len(watchers) else None
+    with global_random_state(random_state), quiet_transformers():
+        trainer = RecommenderTrainer(
+            recommender,
+            _arguments(recommender, len(rows), checkpoints, options, random_state, watched=validation is not None),
+            recommender.rows(rows, weights=weights),
+            validation=validation,
+            callbacks=_callbacks(options, validation),
+        )
+        resumed = last_whole_checkpoint(checkpoints)
+        logger.info("Fine-tuning on %d samples%s.", len(rows), f", going on from {resumed.name}" if resumed else "")
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    return log_by_step(trainer.state.log_history)
+
+
+def _arguments(
+    recommender: Recommender,
+    n_samples: int,
+    checkpoints: Path,
+    options: FineTuningOptions,
+    random_state: int,
+    *,
+    watched: bool,
+) -> TrainingArguments:
+    steps_per_epoch = math.ceil(math.ceil(n_samples / options.batch_size) / options.gradient_accumulation)
+    interval = min(steps_per_epoch, options.checkpoint_steps)
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation,
+        num_train_epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=int(options.warmup_share * steps_per_epoch * options.epochs),
+        weight_decay=options.weight_decay,
+        max_grad_norm=options.max_gradient_norm,
+        eval_strategy="steps" if watched else "no",
+        eval_steps=interval,
+        save_strategy="steps",
+        save_steps=interval,
+        save_total_limit=2,
+        load_best_model_at_end=watched and options.patience > 0,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        seed=random_state,
+        use_cpu=recommender.device.type == "cpu",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        label_names=[],
+        dataloader_pin_memory=False,
+    )
+
+
+def _callbacks(options: FineTuningOptions, validation: Iterable[Batch] | None) -> list[TrainerCallback]:
+    early = [EarlyStoppingCallback(options.patience)] if validation is not None and options.patience else []
+    return [TrainingBar(), CheckpointMark(), *early]
+
+
+def _finish(recommender: Recommender, log: list[LogEntry], finished: Path, *, merge: bool) -> None:
+    with atomic_folder(finished) as draft:
+        (draft / ADAPTER).mkdir()
+        recommender.save(draft / ADAPTER)
+        if merge:
+            (draft / ADAPTER / MERGED).mkdir()
+            recommender.save_merged(draft / ADAPTER / MERGED)
+        (draft / LOG_FILE).write_text(json.dumps(log), encoding="utf-8")
+
+
+def log_by_step(history: list[dict[str, float]]) -> list[LogEntry]:
+    """Turn a trainer's history into one entry a step, without anything that depends on the clock."""
+    entries: dict[int, LogEntry] = {}
+    for record in history:
+        entry = entries.setdefault(int(record["step"]), {"step": int(record["step"]), "epoch": record["epoch"]})
+        entry |= {name: record[name] for name in ("loss", "learning_rate") if name in record}
+        if "eval_loss" in record:
+            entry["validation_loss"] = record["eval_loss"]
+    return [entries[step] for step in sorted(entries)]

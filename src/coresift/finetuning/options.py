@@ -1,0 +1,36 @@
+"""How the adapter is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FineTuningOptions:
+    """Settings of the training loop.
+
+    Attributes:
+        epochs: Passes over the training samples.
+        batch_size: Samples a step sees at once; in-batch negatives come from among them.
+        gradient_accumulation: Batches whose gradients are added before the weights move.
+        learning_rate: Highest learning rate of AdamW.
+        warmup_share: Share of the steps over which the rate rises; then it falls linearly to zero.
+        weight_decay: Decoupled weight decay.
+        max_gradient_norm: Gradients are scaled down to this L2 norm; 0 leaves them.
+        validation_samples: Validation prompts, drawn at random, whose loss is logged; 0 for none.
+        patience: Validations without improvement before training stops and the best weights return; 0 for never.
+        checkpoint_steps: Steps between checkpoints (and validations); an epoch where that is shorter.
+        merge: Also write the base model with the adapter merged in.
+    """
+
+    epochs: int = 4
+    batch_size: int = 64
+    gradient_accumulation: int = 1
+    learning_rate: float = 5e-4
+    warmup_share: float = 0.05
+    weight_decay: float = 0.0
+    max_gradient_norm: float = 1.0
+    validation_samples: int = 512
+    patience: int = 0
+    checkpoint_steps: int = 200
+    merge: bool = False

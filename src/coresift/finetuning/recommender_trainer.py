@@ -1,0 +1,87 @@
+"""The Hugging Face trainer, told how a recommender computes its loss and forms its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
+
+from coresift.recommenders import Batch, LengthGroupedBatches, Recommender, TrainingRows
+
+
+class RecommenderTrainer(Trainer):
+    """Train a recommender's adapter on weighted samples, in batches of similar length.
+
+    What is random is a function of the seed and the step: batches of the seed and the epoch, negatives of the seed and
+    the step, dropout of torch's state, which checkpoints keep. A resumed run therefore goes on as it would have.
+
+    Args:
+        recommender: What is trained.
+        arguments: Settings of the trainer.
+        rows: Training samples.
+        validation: Re-iterable validation batches; None where nothing watches.
+        callbacks: What listens.
+    """
+
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        arguments: TrainingArguments,
+        rows: TrainingRows,
+        *,
+        validation: Iterable[Batch] | None,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        self.recommender = recommender
+        self.validation = validation
+        self.draws = torch.Generator()
+        self.drawn_step = -1
+        super().__init__(
+            model=recommender.model,
+            args=arguments,
+            train_dataset=rows,
+            eval_dataset=rows if validation is not None else None,
+            callbacks=callbacks,
+        )
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Fetch whole batches of samples of similar length."""
+        sampler = LengthGroupedBatches(
+            self.train_dataset.lengths, self.args.train_batch_size, random_state=self.args.seed
+        )
+        loader = DataLoader(self.train_dataset, batch_sampler=sampler, collate_fn=_as_fetched)
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Mean over the batch of weight times loss."""
+        if self.drawn_step != self.state.global_step:
+            self.drawn_step = self.state.global_step
+            self.draws.manual_seed(self.args.seed * 1_000_003 + self.drawn_step)
+        return (self.recommender.training_loss(model, inputs, self.draws) * inputs["weight"]).mean()
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401 - the signature of the base class
+        """Mean loss of the validation samples against fixed negatives, dropout off."""
+        self.model.eval()
+        with torch.no_grad():
+            losses = [self.recommender.sample_loss(self.model, batch) for batch in self.validation or ()]
+        metrics = {"eval_loss": float(torch.cat(losses).mean())}
+        self.log(metrics)
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def _as_fetched(batch: Any) -> Any:  # noqa: ANN401 - the loader's signature names a list, the rows give a batch
+    return batch

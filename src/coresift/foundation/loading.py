@@ -1,0 +1,95 @@
+"""Load parts of a base model from its folder: tokenizer, body, a few facts.
+
+Every loader takes the folder that the foundation stage wrote, which is either the model itself or a ``source.json``
+that says where it lies, or any other folder as ``save_pretrained`` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+from coresift.foundation.checking import is_hub_id, model_folder_problem
+from coresift.foundation.hub import hub_snapshot
+from coresift.foundation.quiet import without_progress_bars
+
+SOURCE_FILE = "source.json"
+"""Where the weights are (path or hub id, revision) and their fingerprint, for a model that was not trained here."""
+
+
+def base_model_location(folder: Path) -> str:
+    """Return where the base model's weights lie: a hub id, or the path of a local folder."""
+    source = _source(folder)
+    return str(source["path"]) if source else str(folder)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a base model; where it has no token for padding, the one that ends a text pads.
+
+    Raises:
+        ValueError: If the folder holds no model.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(_local_folder(folder), local_files_only=True, trust_remote_code=False)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_body(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """Load a base model without its head, in evaluation mode: what turns tokens into hidden states.
+
+    Args:
+        folder: Folder of the base model.
+        dtype: Type of the weights.
+
+    Raises:
+        ValueError: If the folder holds no model with weights in safetensors.
+    """
+    # Layers that the weights lack, such as an unused pooler, are drawn: from a fixed seed, so that saving is repeatable.
+    with torch.random.fork_rng(devices=[]), without_progress_bars():
+        torch.manual_seed(0)
+        model = AutoModel.from_pretrained(
+            _local_folder(folder), dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        )
+    return model.eval()
+
+
+def is_causal(folder: Path) -> bool:
+    """Return whether a base model is a decoder, in which a token sees only those before it.
+
+    Encoders are known by having a masked-language-model form, unless their configuration makes them decoders.
+
+    Raises:
+        ValueError: If the folder holds no model.
+    """
+    config = AutoConfig.from_pretrained(_local_folder(folder), local_files_only=True, trust_remote_code=False)
+    if config.is_encoder_decoder or getattr(config, "use_bidirectional_attention", False):
+        return False
+    return bool(getattr(config, "is_decoder", False)) or config.model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+
+def model_folder(model: str, revision: str | None = None) -> Path:
+    """Return the local folder of a model that is given by path or hub id.
+
+    Raises:
+        ValueError: If it is no model that can be loaded safely.
+    """
+    folder = hub_snapshot(model, revision) if is_hub_id(model) else Path(model).expanduser().resolve()
+    problem = model_folder_problem(folder)
+    if problem:
+        raise ValueError(f"model '{model}' {problem}")
+    return folder
+
+
+def _local_folder(folder: Path) -> Path:
+    source = _source(folder)
+    return model_folder(source["path"], source["revision"]) if source else model_folder(str(folder))
+
+
+def _source(folder: Path) -> dict[str, str] | None:
+    file = folder / SOURCE_FILE
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None

@@ -1,0 +1,23 @@
+"""Parameters of the finetuning pipeline."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from coresift.parameters import StrictParameters
+
+
+class FinetuningParameters(StrictParameters):
+    """The training loop of the adapter."""
+
+    epochs: int = Field(4, ge=1, description="Passes over the training samples.")
+    batch_size: int = Field(64, ge=1, description="Samples a step sees at once; they are each other's negatives.")
+    gradient_accumulation: int = Field(1, ge=1, description="Batches added up before the weights move.")
+    learning_rate: float = Field(5e-4, gt=0, description="Highest step size of AdamW.")
+    warmup_share: float = Field(0.05, ge=0, lt=1, description="Share of the steps in which the rate rises.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay of AdamW.")
+    max_gradient_norm: float = Field(1.0, ge=0, description="Longer gradients are scaled down to it; 0: never.")
+    validation_samples: int = Field(512, ge=0, description="Validation prompts whose loss is logged; 0: none.")
+    patience: int = Field(0, ge=0, description="Validations without gain before training stops; 0: never.")
+    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints, an epoch at most.")
+    merge: bool = Field(False, description="Also save the base model with the adapter merged in.")

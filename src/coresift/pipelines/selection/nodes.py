@@ -1,0 +1,44 @@
+"""Nodes of the selection pipeline."""
+
+from __future__ import annotations
+
+from coresift.parameters import Device, Seed, Threads
+from coresift.pipelines.selection.params import SelectionParameters
+from coresift.typing import Figure, Table, TensorDict
+
+
+def select_coreset(
+    samples: Table,
+    prompts: Table,
+    sample_scores: Table,
+    *,
+    parameters: SelectionParameters,
+    device: Device,
+    threads: Threads,
+    seed: Seed,
+    **features: TensorDict,
+) -> tuple[Table, dict[str, object], Figure, Figure]:
+    """Choose the training samples to tune on, with the figures that explain the choice."""
+    from coresift.compute import use_threads
+    from coresift.selection import assemble_pool, choose, coverage_figure, descent_figure
+
+    use_threads(threads.root)
+    pool = assemble_pool(samples, prompts, features, sample_scores)
+    options = getattr(parameters.options, parameters.method, None)
+    chosen = choose(
+        pool,
+        parameters.method,
+        budget=parameters.budget,
+        random_state=seed.root,
+        device=device.root,
+        **(options.model_dump() if options else {}),
+    )
+    figures = descent_figure(chosen.report), coverage_figure(pool, chosen.positions)
+    return chosen.table, chosen.report, *figures
+
+
+def export_coreset(coreset: Table, prompts: Table, *, parameters: SelectionParameters) -> list[dict[str, object]]:
+    """Write the coreset as records that fine-tuning tools read as they are."""
+    from coresift.selection import export_records
+
+    return export_records(coreset, prompts, parameters.export_format)

@@ -1,0 +1,45 @@
+"""Wiring of the surrogate pipeline."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from coresift.pipelines.surrogate.nodes import encode_users_and_items, train_sequence_model
+
+
+def create_pipeline(**kwargs: object) -> Pipeline:
+    """Return the surrogate pipeline: samples and interactions in; weights, states, item vectors and scores out."""
+    nodes = [
+        Node(
+            func=train_sequence_model,
+            inputs={
+                "interactions": "interactions",
+                "samples": "samples",
+                "items": "items",
+                "parameters": "params:surrogate",
+                "device": "params:device",
+                "threads": "params:threads",
+                "seed": "params:seed",
+                "data_dir": "params:data_dir",
+            },
+            outputs=["surrogate_weights", "sample_scores", "surrogate_metrics"],
+            name="train_sequence_model",
+        ),
+        Node(
+            func=encode_users_and_items,
+            inputs={
+                "surrogate_weights": "surrogate_weights",
+                "samples": "samples",
+                "device": "params:device",
+                "threads": "params:threads",
+            },
+            outputs=["surrogate_states", "item_vectors"],
+            name="encode_users_and_items",
+        ),
+    ]
+    return Pipeline(
+        nodes,
+        namespace="surrogate",
+        parameters={"params:surrogate", "params:device", "params:threads", "params:seed", "params:data_dir"},
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,101 @@
+"""LoRA adapters of peft: attach, load, save, merge."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_TARGETS
+from torch import nn
+from transformers import PreTrainedModel
+
+from coresift.recommenders.protocol import AdapterOptions
+
+QUERY_AND_VALUE = (("q_proj", "v_proj"), ("query", "value"), ("q", "v"), ("q_lin", "v_lin"), ("Wqkv",), ("c_attn",))
+"""What attention's query and value projections are called in the architectures of transformers."""
+
+
+def attach_adapter(body: PreTrainedModel, options: AdapterOptions, *, random_state: int) -> PeftModel:
+    """Add a fresh LoRA adapter to a model, whose own weights are frozen.
+
+    Args:
+        body: The model to adapt, in place.
+        options: Rank, scale, dropout and targets.
+        random_state: Seed of the A matrices; B starts at zero, so that the adapted model begins as the base model.
+
+    Raises:
+        ValueError: If no Linear layer bears a target's name.
+    """
+    config = LoraConfig(
+        r=options.r,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules=adapter_targets(body, options.targets),
+        use_rslora=options.use_rslora,
+        use_dora=options.use_dora,
+        task_type=TaskType.FEATURE_EXTRACTION,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(random_state)
+        return get_peft_model(body, config)
+
+
+def adapter_targets(body: nn.Module, wanted: Sequence[str] | None = None) -> list[str]:
+    """Return the sorted names of the layers to adapt.
+
+    Args:
+        body: The model.
+        wanted: Names, or None for those peft knows for the architecture, else its query and value projections.
+
+    Raises:
+        ValueError: If the model has no layer of these names; the message lists the names it has.
+    """
+    present = {name.rsplit(".", 1)[-1] for name, module in body.named_modules() if _adaptable(module)}
+    known = PEFT_TARGETS.get(getattr(body.config, "model_type", ""), ())
+    candidates = [tuple(known), *QUERY_AND_VALUE] if wanted is None else [tuple(wanted)]
+    chosen = next((names for names in candidates if names and set(names) <= present), None)
+    if chosen is None:
+        lacking = "no known query and value layers" if wanted is None else f"no layers named {', '.join(wanted)}"
+        raise ValueError(f"adapter.targets: the base model has {lacking}; choose from {', '.join(sorted(present))}")
+    return sorted(chosen)
+
+
+def _adaptable(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+
+
+def load_adapter(body: PreTrainedModel, folder: Path) -> PeftModel:
+    """Put a saved adapter on its base model, trainable.
+
+    Raises:
+        ValueError: If the folder holds no safetensors adapter.
+    """
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ValueError(f"'{folder}' is not an adapter folder: it holds no adapter_model.safetensors")
+    return PeftModel.from_pretrained(body, str(folder), is_trainable=True)
+
+
+def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
+    """Write an adapter as peft does, but equal to the byte for equal weights on every machine.
+
+    Args:
+        model: The adapted model.
+        folder: Existing folder to fill.
+        base_name: What ``base_model_name_or_path`` shall say: a hub id or a fingerprint, never a local path.
+    """
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    config_file = folder / "adapter_config.json"
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    config["target_modules"] = sorted(config["target_modules"])
+    config["base_model_name_or_path"] = base_name
+    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def merged_model(model: PeftModel) -> PreTrainedModel:
+    """Return a copy of the base model with the adapter's update added to its weights."""
+    return copy.deepcopy(model).merge_and_unload()

@@ -1,0 +1,158 @@
+"""SASRec in one file: a small causal transformer that reads item ids and predicts the next one (arXiv 1808.09781).
+
+Differences from the paper, each for a reason: layer norm before each sublayer (stable without warm-up), a start token
+(a user without history has a state too, and the first item of a sequence is a training target), and padding on the
+right (causal attention never looks at it, so no mask is needed and the fastest attention kernels apply).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from coresift.ranking import Lists, list_lengths, padded_lists
+
+START = 0
+"""Token of an empty history; it also fills padding, which no position ever attends to."""
+
+
+@dataclass(frozen=True)
+class SasRecConfig:
+    """Shape of the model.
+
+    Attributes:
+        n_items: catalogue size M; item id i is token i + 1.
+        dimension: width of states and item vectors.
+        n_blocks: transformer blocks.
+        n_heads: attention heads; they divide `dimension`.
+        max_length: tokens read at most, the newest ones.
+        dropout: share of activations dropped while training.
+    """
+
+    n_items: int
+    dimension: int = 64
+    n_blocks: int = 2
+    n_heads: int = 2
+    max_length: int = 50
+    dropout: float = 0.3
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head attention in which a position sees itself and earlier ones."""
+
+    def __init__(self, config: SasRecConfig) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.dropout = config.dropout
+        self.query_key_value = nn.Linear(config.dimension, 3 * config.dimension)
+        self.output = nn.Linear(config.dimension, config.dimension)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, L, d) to (B, L, d)."""
+        heads = self.query_key_value(x).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = heads.unbind(0)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Attention, then a position-wise network, each on a normalised copy and added back."""
+
+    def __init__(self, config: SasRecConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.dimension)
+        self.attention = CausalSelfAttention(config)
+        self.network_norm = nn.LayerNorm(config.dimension)
+        self.network = nn.Sequential(
+            nn.Linear(config.dimension, 4 * config.dimension),
+            nn.GELU(),
+            nn.Linear(4 * config.dimension, config.dimension),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, L, d) to (B, L, d)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x)))
+        return x + self.dropout(self.network(self.network_norm(x)))
+
+
+class SasRec(nn.Module):
+    """The surrogate: next-item scores are inner products of a user's state and the item vectors."""
+
+    def __init__(self, config: SasRecConfig) -> None:
+        super().__init__()
+        if config.dimension % config.n_heads:
+            raise ValueError(f"dimension {config.dimension} is no multiple of n_heads {config.n_heads}: change one.")
+        self.config = config
+        self.tokens = nn.Embedding(config.n_items + 1, config.dimension)
+        self.positions = nn.Embedding(config.max_length, config.dimension)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
+        self.norm = nn.LayerNorm(config.dimension)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw every weight matrix from N(0, 0.02^2) and set biases to zero, without touching global random state."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02, generator=generator)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+    @property
+    def influence_module(self) -> str:
+        """Name of the layer whose weights stand for the model in influence scores: the last attention output."""
+        return f"blocks.{self.config.n_blocks - 1}.attention.output"
+
+    @property
+    def item_vectors(self) -> Tensor:
+        """Item vectors (M, d); row = item id. Input and output share them."""
+        return self.tokens.weight[START + 1 :]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return self.tokens.weight.device
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the state (B, L, d) after every token of right-padded sequences (B, L)."""
+        x = self.tokens(tokens) * self.config.dimension**0.5 + self.positions.weight[: tokens.shape[1]]
+        x = self.dropout(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+    def states(self, histories: Tensor) -> Tensor:
+        """Return the state (B, d) after the last item of histories (B, L), padded on the left with -1."""
+        lengths = (histories >= 0).sum(1) + 1
+        n_tokens = lengths.clamp(max=self.config.max_length)
+        width = int(n_tokens.max())
+        padded = F.pad(histories.clamp(min=-1) + 1, (1, 0), value=START)
+        columns = padded.shape[1] - n_tokens[:, None] + torch.arange(width, device=histories.device)
+        tokens = padded.gather(1, columns.clamp(max=padded.shape[1] - 1))
+        return self(tokens)[torch.arange(len(tokens), device=tokens.device), n_tokens - 1]
+
+    @torch.no_grad()
+    def encode(self, histories: Lists, *, tokens_per_batch: int = 16_384) -> Tensor:
+        """Return the states (N, d) float32, on the CPU, after histories of item ids (oldest first), without dropout.
+
+        Histories of similar length are encoded together, so that little is computed on padding.
+        """
+        was_training = self.training
+        self.eval()
+        order = np.argsort(list_lengths(histories), kind="stable")[::-1].copy()
+        matrix = padded_lists(histories, self.config.max_length, padding=-1)
+        states = torch.empty(len(order), self.config.dimension)
+        start = 0
+        while start < len(order):
+            longest = int((matrix[order[start]] >= 0).sum())
+            rows = order[start : start + max(1, tokens_per_batch // (longest + 1))]
+            batch = torch.from_numpy(matrix[rows][:, self.config.max_length - longest :]).to(self.device)
+            states[torch.from_numpy(rows)] = self.states(batch).float().cpu()
+            start += len(rows)
+        self.train(was_training)
+        return states

@@ -1,0 +1,176 @@
+"""Training of the surrogate: shifted sequences, early stopping on validation NDCG@10, best weights kept."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from coresift.compute import progress_bar, resolve_device
+from coresift.surrogate.objectives import CatalogueLoss
+from coresift.surrogate.sasrec import SasRec, SasRecConfig
+from coresift.surrogate.sequences import training_sequences
+from coresift.surrogate.training_record import TrainingRecord
+from coresift.surrogate.validation import Validation
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SurrogateOptions:
+    """How the surrogate is shaped and trained.
+
+    Attributes:
+        dimension: width of states and item vectors.
+        n_blocks: transformer blocks.
+        n_heads: attention heads.
+        max_length: newest items read of a history.
+        dropout: share of activations dropped while training.
+        epochs: most passes over the training split.
+        patience: epochs without a better validation NDCG@10 after which training stops.
+        learning_rate: step size of AdamW.
+        weight_decay: decoupled weight decay of AdamW.
+        tokens_per_batch: training positions per step.
+        negatives: random items per step that stand for the catalogue; a catalogue of no more items is used in full.
+        validation_users: users ranked after every epoch at most, a seeded draw.
+    """
+
+    dimension: int = 64
+    n_blocks: int = 2
+    n_heads: int = 2
+    max_length: int = 50
+    dropout: float = 0.3
+    epochs: int = 60
+    patience: int = 4
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    tokens_per_batch: int = 1024
+    negatives: int = 2048
+    validation_users: int = 10_000
+
+    def model(self, n_items: int) -> SasRecConfig:
+        """Return the part that shapes the model."""
+        return SasRecConfig(n_items, self.dimension, self.n_blocks, self.n_heads, self.max_length, self.dropout)
+
+
+@dataclass(frozen=True)
+class TrainedSurrogate:
+    """A trained surrogate, how training went (JSON-ready), and what it saw of every training sample."""
+
+    model: SasRec
+    metrics: dict[str, object] = field(repr=False)
+    sample_scores: pa.Table = field(repr=False)
+
+
+def train_surrogate(
+    interactions: pa.Table,
+    samples: pa.Table,
+    n_items: int,
+    *,
+    random_state: int = 0,
+    device: str = "cpu",
+    **options: float,
+) -> TrainedSurrogate:
+    """Train SASRec on the training split and keep the weights with the best validation NDCG@10.
+
+    Args:
+        interactions: table `interactions`; only rows of the training split are learned from.
+        samples: table `samples`; validation rows stop training, training rows are scored.
+        n_items: catalogue size M.
+        random_state: seed of weights, order, dropout and sampled items.
+        device: "auto", "cpu", "cuda" or "mps".
+        options: fields of `SurrogateOptions`.
+
+    Returns:
+        The model on the CPU with its best weights, metrics, and the table `sample_scores`.
+
+    Raises:
+        ValueError: the training or validation split is empty.
+    """
+    settings = SurrogateOptions(**options)  # type: ignore[arg-type]
+    with torch.random.fork_rng():
+        torch.manual_seed(random_state)
+        return _Training(interactions, samples, settings, n_items, random_state, resolve_device(device)).run()
+
+
+class _Training:
+    def __init__(
+        self,
+        interactions: pa.Table,
+        samples: pa.Table,
+        options: SurrogateOptions,
+        n_items: int,
+        random_state: int,
+        device: torch.device,
+    ) -> None:
+        self.options = options
+        self.device = device
+        self.order = np.random.default_rng(random_state)
+        self.sequences = training_sequences(interactions, max_length=options.max_length)
+        self.record = TrainingRecord(samples)
+        self.validation = Validation(samples, options.validation_users, random_state)
+        self.model = SasRec(options.model(n_items))
+        self.model.initialise(torch.Generator().manual_seed(random_state))
+        self.model.to(device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        counts = np.bincount(self.sequences.targets, minlength=n_items)
+        self.loss = CatalogueLoss(counts, negatives=options.negatives, random_state=random_state)
+
+    def run(self) -> TrainedSurrogate:
+        history: list[dict[str, float]] = []
+        best_epoch, best_ndcg = 0, -math.inf
+        best_weights: dict[str, Tensor] = {}
+        for epoch in range(1, self.options.epochs + 1):
+            started = time.perf_counter()
+            loss = self._epoch(epoch)
+            ndcg, recall = self.validation.measure(self.model)
+            improved = ndcg > best_ndcg
+            if improved:
+                best_epoch, best_ndcg, best_weights = epoch, ndcg, copy.deepcopy(self.model.state_dict())
+            self.record.after_epoch(self.model, best=improved)
+            history.append({"epoch": epoch, "loss": loss, "ndcg@10": ndcg, "recall@10": recall})
+            seconds = time.perf_counter() - started
+            logger.info("Surrogate epoch %d: loss %.3f, validation NDCG@10 %.4f (%.1f s)", epoch, loss, ndcg, seconds)
+            if epoch - best_epoch >= self.options.patience:
+                break
+        self.model.load_state_dict(best_weights)
+        self.model.cpu().eval()
+        logger.info("Surrogate kept from epoch %d: validation NDCG@10 %.4f.", best_epoch, best_ndcg)
+        return TrainedSurrogate(self.model, self._metrics(best_epoch, history), self.record.table(self.model))
+
+    def _epoch(self, epoch: int) -> float:
+        self.model.train()
+        total, n_positions = torch.zeros((), device=self.device), 0
+        batches = list(self.sequences.batches(self.options.tokens_per_batch, self.order))
+        for tokens, targets, mask in progress_bar(batches, description=f"surrogate epoch {epoch}"):
+            loss = self._step(tokens.to(self.device), targets.to(self.device), mask.to(self.device))
+            total += loss * int(mask.sum())
+            n_positions += int(mask.sum())
+        return float(total) / n_positions
+
+    def _step(self, tokens: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        loss = self.loss(self.model(tokens)[mask], self.model.item_vectors, targets[mask])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def _metrics(self, best_epoch: int, history: list[dict[str, float]]) -> dict[str, object]:
+        best = history[best_epoch - 1]
+        return {
+            "best_epoch": best_epoch,
+            "validation": {"ndcg@10": best["ndcg@10"], "recall@10": best["recall@10"]},
+            "validation_users": len(self.validation.targets),
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "training_positions": len(self.sequences.targets),
+            "epochs": history,
+        }

@@ -1,0 +1,43 @@
+"""Validation of the surrogate: the ranking protocol on the users of the validation split."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coresift.ranking import ranking_metrics, remove_seen_targets, top_items
+from coresift.surrogate.sasrec import SasRec
+
+VALID = 1
+
+
+class Validation:
+    """Ranks the whole catalogue for validation users, with their history masked."""
+
+    def __init__(self, samples: pa.Table, limit: int, random_state: int) -> None:
+        """Choose the users.
+
+        Args:
+            samples: table `samples`.
+            limit: users at most, drawn by `random_state` where there are more.
+            random_state: seed of the draw.
+
+        Raises:
+            ValueError: there is no validation sample.
+        """
+        rows = np.flatnonzero(np.asarray(pc.equal(samples["split"], VALID)))
+        if len(rows) == 0:
+            raise ValueError("samples has no validation row, on which the surrogate stops: widen the validation split.")
+        if len(rows) > limit:
+            rows = np.sort(np.random.default_rng(random_state).choice(rows, size=limit, replace=False))
+        chosen = samples.take(pa.array(rows))
+        self.histories = chosen["history"]
+        self.targets, _ = remove_seen_targets(chosen["targets"], self.histories)
+
+    def measure(self, model: SasRec) -> tuple[float, float]:
+        """Return mean NDCG@10 and recall@10."""
+        vectors = model.item_vectors.detach().float().cpu()
+        ids, _ = top_items(model.encode(self.histories), vectors, 10, seen=self.histories)
+        metrics = ranking_metrics(ids, self.targets, ks=(10,))
+        return float(np.nanmean(metrics["ndcg@10"])), float(np.nanmean(metrics["recall@10"]))

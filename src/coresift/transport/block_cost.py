@@ -1,0 +1,247 @@
+"""The cost of serving a validation row with a training row, one block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from coresift.compute import resolve_device
+
+EXACT_DISTANCE = "donot_use_mm_for_euclid_dist"
+BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**26}
+RELATIVE_ROUNDING = 4e-6
+
+
+class BlockCost:
+    """Costs between T training rows and V validation rows, of which only blocks are ever held.
+
+    ``C_ij = |train_i - valid_j| / distance_scale - gradient_weight * g_i / max(g)``, the cost of GORACS
+    (arXiv 2506.04015, Eq. 10) in raw units: distances are divided by the largest one and nothing else is rescaled.
+
+    Args:
+        train: (T, d) representation of the candidates, float32 (float64 is kept for the exact rows).
+        valid: (V, d) representation of the validation rows.
+        gradient_norms: (T,) non-negative norms, or None for zeros.
+        gradient_weight: how much a large gradient norm is worth, in units of the largest distance.
+        distance_scale: a scale to share between several costs; None computes the largest distance when first needed.
+        gradient_scale: the largest norm to share between several costs; None takes the largest of `gradient_norms`.
+        block_size: training rows per block; None fits a block in the cache of the device.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        ValueError: if shapes do not agree, a value is not finite, a norm is negative or there are no rows.
+    """
+
+    def __init__(
+        self,
+        train: ArrayLike | torch.Tensor,
+        valid: ArrayLike | torch.Tensor,
+        gradient_norms: ArrayLike | torch.Tensor | None = None,
+        gradient_weight: float = 0.0,
+        *,
+        distance_scale: float | None = None,
+        gradient_scale: float | None = None,
+        block_size: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.device = resolve_device(device)
+        self._train = _as_rows(train, "train").to(self.device)
+        self._valid = _as_rows(valid, "valid").to(self.device)
+        if self._train.shape[1] != self._valid.shape[1]:
+            raise ValueError(
+                f"train has {self._train.shape[1]} dimensions and valid {self._valid.shape[1]}: "
+                "both need the same representation."
+            )
+        if not np.isfinite(gradient_weight) or gradient_weight < 0:
+            raise ValueError(f"gradient_weight is {gradient_weight}: it must be finite and not negative.")
+        if block_size is not None and block_size < 1:
+            raise ValueError(f"block_size is {block_size}: it must be at least 1.")
+        self.gradient_weight = float(gradient_weight)
+        self._block_size = block_size
+        self._given_scale = distance_scale
+        norms = _as_norms(gradient_norms, len(self))
+        self.gradient_scale = float(norms.max()) if gradient_scale is None else float(gradient_scale)
+        self._offset = norms * (self.gradient_weight / self.gradient_scale) if self.gradient_scale > 0 else 0.0 * norms
+        self._prepare_targets()
+
+    def __len__(self) -> int:
+        """The number of training rows, T."""
+        return int(self._train.shape[0])
+
+    @property
+    def n_targets(self) -> int:
+        """The number of validation rows, V."""
+        return int(self._valid.shape[0])
+
+    @property
+    def block_size(self) -> int:
+        """Training rows per block."""
+        entries = BLOCK_ENTRIES["cuda" if self.device.type == "cuda" else "cpu"]
+        return self._block_size or max(32, entries // self.n_targets)
+
+    @cached_property
+    def distance_scale(self) -> float:
+        """The largest distance between a training and a validation row; 1 if all distances are 0.
+
+        A float32 pass with norm bounds finds every row that rounding allows to hold the largest distance; those rows
+        are measured again in float64 from differences, so that the scale does not depend on the block size.
+        """
+        if self._given_scale is not None:
+            return float(self._given_scale)
+        largest = self._largest_distance(self._rows_that_may_hold_the_largest_distance())
+        return largest if largest > 0 else 1.0
+
+    def rows(self, indices: ArrayLike, exact: bool = False) -> NDArray[np.floating]:
+        """The cost rows of some training rows.
+
+        Args:
+            indices: (k,) positions of training rows.
+            exact: measure in float64 from differences, instead of float32 from products.
+
+        Returns:
+            (k, V) costs: float32, or float64 where exact.
+        """
+        positions = torch.as_tensor(np.asarray(indices, dtype=np.int64), device=self.device)
+        if exact:
+            return self._exact_rows(positions).cpu().numpy()
+        parts = [self._block(chunk).cpu() for chunk in positions.split(self.block_size)]
+        return torch.cat(parts).numpy() if parts else np.empty((0, self.n_targets), np.float32)
+
+    def blocks(self, indices: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+        """Streams over the training rows, or over some of them.
+
+        Args:
+            indices: (k,) positions to visit in their order; None visits every row.
+
+        Yields:
+            The positions of a block and its (b, V) float32 costs on the device.
+        """
+        positions = np.arange(len(self)) if indices is None else np.asarray(indices, dtype=np.int64)
+        for start in range(0, len(positions), self.block_size):
+            chunk = positions[start : start + self.block_size]
+            contiguous = slice(int(chunk[0]), int(chunk[-1]) + 1)
+            yield chunk, self._block(contiguous if indices is None else torch.as_tensor(chunk, device=self.device))
+
+    def subset(self, rows: ArrayLike, targets: ArrayLike) -> BlockCost:
+        """The cost between some training and some validation rows, in the units of this one.
+
+        Args:
+            rows: (k,) positions of training rows.
+            targets: (m,) positions of validation rows.
+
+        Returns:
+            A cost with this one's distance and gradient scales.
+        """
+        row_positions = torch.as_tensor(np.asarray(rows, dtype=np.int64), device=self.device)
+        target_positions = torch.as_tensor(np.asarray(targets, dtype=np.int64), device=self.device)
+        part = BlockCost(
+            self._train[row_positions],
+            self._valid[target_positions],
+            gradient_weight=self.gradient_weight,
+            distance_scale=self.distance_scale,
+            gradient_scale=self.gradient_scale,
+            block_size=self._block_size,
+            device=str(self.device),
+        )
+        part._offset = self._offset[row_positions]
+        return part
+
+    def _prepare_targets(self) -> None:
+        self._center = self._valid.double().mean(dim=0).to(torch.float32)
+        centred = self._valid.to(torch.float32) - self._center
+        self._minus_twice_valid = (-2.0 * centred).T.contiguous()
+        self._valid_square = centred.square().sum(dim=1)
+        self._offset = self._offset.to(self.device)
+
+    def _squared_distances(self, positions: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        block = self._train[positions].to(torch.float32) - self._center
+        squares = block.square().sum(dim=1)
+        products = torch.addmm(self._valid_square, block, self._minus_twice_valid)
+        return products.add_(squares[:, None]).clamp_(min=0.0), squares
+
+    def _block(self, positions: slice | torch.Tensor) -> torch.Tensor:
+        scale = self.distance_scale
+        costs = self._squared_distances(positions)[0].sqrt_().mul_(1.0 / scale)
+        return costs.sub_(self._offset[positions].to(torch.float32)[:, None]) if self.gradient_weight else costs
+
+    def _exact_rows(self, positions: torch.Tensor) -> torch.Tensor:
+        valid = self._valid.double()
+        parts = [
+            torch.cdist(self._train[chunk].double(), valid, compute_mode=EXACT_DISTANCE)
+            for chunk in positions.split(self.block_size)
+        ]
+        distances = torch.cat(parts) if parts else valid.new_empty((0, self.n_targets))
+        return distances.div_(self.distance_scale).sub_(self._offset[positions][:, None])
+
+    def _rows_that_may_hold_the_largest_distance(self) -> NDArray[np.int64]:
+        """Positions whose largest distance, up to float32 rounding, reaches the largest of all rows."""
+        norms = self._row_norms()
+        reach = norms + float(self._valid_square.max().sqrt())
+        order = np.argsort(-reach, kind="stable")
+        furthest, slack, known = np.zeros(len(self)), np.zeros(len(self)), 0.0
+        for start in range(0, len(order), self.block_size):
+            chunk = order[start : start + self.block_size]
+            if reach[chunk[0]] < known:
+                break
+            squares, own = self._squared_distances(torch.as_tensor(chunk, device=self.device))
+            furthest[chunk] = squares.amax(dim=1).cpu().numpy()
+            slack[chunk] = RELATIVE_ROUNDING * (own + self._valid_square.max()).cpu().numpy()
+            known = max(known, float(np.sqrt(np.maximum(furthest[chunk] - slack[chunk], 0.0)).max()))
+        return np.flatnonzero(furthest + slack >= known**2)
+
+    def _row_norms(self) -> NDArray[np.float64]:
+        parts = [(chunk.to(torch.float32) - self._center).norm(dim=1) for chunk in self._train.split(2**16)]
+        return torch.cat(parts).double().cpu().numpy() * (1.0 + RELATIVE_ROUNDING)
+
+    def _largest_distance(self, positions: NDArray[np.int64]) -> float:
+        rows = torch.unique(self._train[torch.as_tensor(positions, device=self.device)], dim=0).double()
+        valid = self._valid.double()
+        chunks = rows.split(self.block_size)
+        return max(float(torch.cdist(chunk, valid, compute_mode=EXACT_DISTANCE).max()) for chunk in chunks)
+
+
+def _as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
+    tensor = torch.as_tensor(values).detach()
+    if tensor.ndim != 2 or 0 in tensor.shape:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}: it needs at least one row and one dimension.")
+    tensor = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32)
+    if not all(bool(torch.isfinite(chunk).all()) for chunk in tensor.split(2**14)):
+        raise ValueError(f"{name} holds values that are not finite: remove those rows or repair the representation.")
+    return tensor
+
+
+def _as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tensor:
+    if values is None:
+        return torch.zeros(n_rows, dtype=torch.float64)
+    norms = torch.as_tensor(values).detach().to(torch.float64)
+    if norms.shape != (n_rows,):
+        raise ValueError(f"gradient_norms has shape {tuple(norms.shape)}: it needs one norm per row, ({n_rows},).")
+    if not bool(torch.isfinite(norms).all()) or bool((norms < 0).any()):
+        raise ValueError("gradient_norms holds values that are negative or not finite: norms cannot be either.")
+    return norms
+
+
+def as_positions(values: ArrayLike | None, n_rows: int, name: str) -> NDArray[np.int64]:
+    """Checks a set of row positions.
+
+    Args:
+        values: positions, or None for none.
+        n_rows: how many rows there are.
+        name: what the set is called in an error.
+
+    Returns:
+        (k,) int64 positions in the order given.
+
+    Raises:
+        ValueError: if a position is out of range or given twice.
+    """
+    positions = np.asarray([] if values is None else values, dtype=np.int64).reshape(-1)
+    if positions.size and (positions.min() < 0 or positions.max() >= n_rows):
+        raise ValueError(f"{name} names rows outside 0..{n_rows - 1}.")
+    if len(np.unique(positions)) != len(positions):
+        raise ValueError(f"{name} names a row twice: every row can be chosen once.")
+    return positions

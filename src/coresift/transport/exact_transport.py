@@ -1,0 +1,263 @@
+"""Exact optimal transport between two discrete masses: network simplex with column generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from ot.lp.emd_wrap import emd_c_sparse
+from scipy.sparse import coo_matrix, csr_matrix
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Arcs: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+
+ARCS_PER_NODE = 8
+DUAL_TOLERANCE = 1e-9
+MAX_ITERATIONS = 10**8
+MAX_ROUNDS = 200
+PRICING_ROWS = 64
+OPTIMAL = 1
+FAILURES = {
+    0: "the masses cannot be moved along the costs given: source and target masses must have the same sum",
+    2: "the costs are unbounded: they must be finite",
+    3: f"it needs more than {MAX_ITERATIONS} iterations: the costs span too many orders of magnitude",
+}
+
+
+@dataclass(frozen=True)
+class TransportPlan:
+    """The optimal way to move one mass onto another, with its proof.
+
+    Attributes:
+        value: the least total cost.
+        source_potentials: (n,) dual values u.
+        target_potentials: (V,) dual values v, with ``u_i + v_j <= C_ij`` everywhere.
+        plan: (n, V) sparse mass moved from each source to each target.
+        arcs: the pairs (sources, targets) among which the solver looked, a good start for a similar problem.
+    """
+
+    value: float
+    source_potentials: Floats
+    target_potentials: Floats
+    plan: csr_matrix
+    arcs: Arcs = field(repr=False)
+
+
+def solve_transport(
+    cost_rows: ArrayLike,
+    source_mass: ArrayLike | None = None,
+    target_mass: ArrayLike | None = None,
+    warm_start: TransportPlan | tuple[ArrayLike, ArrayLike] | None = None,
+) -> TransportPlan:
+    """Moves one mass onto another at least cost, exactly.
+
+    The network simplex runs on few promising pairs; pairs whose reduced cost is negative join until there are none,
+    which proves the plan optimal for all pairs.
+
+    Args:
+        cost_rows: (n, V) cost of moving a unit from a source to a target.
+        source_mass: (n,) non-negative masses; None for 1/n each.
+        target_mass: (V,) non-negative masses with the same sum; None for 1/V each.
+        warm_start: the plan, or the potentials (u, v), of a problem that differs in a few rows.
+
+    Returns:
+        The plan, its value and feasible dual potentials.
+
+    Raises:
+        ValueError: if costs or masses are not finite, negative, of the wrong shape, or of different sums.
+        RuntimeError: if the solver does not reach a proven optimum.
+    """
+    costs = _as_costs(cost_rows)
+    source, target, unit = _masses(costs.shape, source_mass, target_mass)
+    sources, targets = np.flatnonzero(source), np.flatnonzero(target)
+    if len(sources) == len(source) and len(targets) == len(target):
+        return _solve(costs, source, target, unit, warm_start)
+    inner = _solve(np.ascontiguousarray(costs[np.ix_(sources, targets)]), source[sources], target[targets], unit, None)
+    return _extend(inner, costs, sources, targets)
+
+
+def _solve(
+    costs: Floats, source: Floats, target: Floats, unit: float, warm_start: TransportPlan | tuple | None
+) -> TransportPlan:
+    arcs, potentials = _starting_point(costs, source, target, warm_start)
+    for _ in range(MAX_ROUNDS):
+        flow, potentials = _simplex(costs, source, target, arcs, potentials)
+        lowest, violating = _price(costs, *potentials)
+        if not len(violating[0]):
+            return _certified_plan(costs, flow, (lowest, potentials[1]), unit, arcs)
+        arcs = _union(arcs, violating, costs.shape[1])
+        potentials = (np.minimum(potentials[0], lowest), potentials[1])
+    raise RuntimeError(f"the transport problem is still not proven optimal after {MAX_ROUNDS} rounds of pricing.")
+
+
+def _simplex(
+    costs: Floats, source: Floats, target: Floats, arcs: Arcs, potentials: tuple[Floats, Floats]
+) -> tuple[csr_matrix, tuple[Floats, Floats]]:
+    rows, columns = arcs
+    moved_from, moved_to, mass, _, u, v, status = emd_c_sparse(
+        source, target, rows.astype(np.uint64), columns.astype(np.uint64), costs[rows, columns], MAX_ITERATIONS,
+        *potentials,
+    )  # fmt: skip
+    if status != OPTIMAL:
+        raise RuntimeError(f"the transport problem was not solved: {FAILURES.get(status, f'status {status}')}.")
+    places = (moved_from.astype(np.int64), moved_to.astype(np.int64))
+    # Potentials are free up to a shift, and the solver's may be large: a mean of 0 keeps them precise.
+    shift = float(source @ u) / float(source.sum())
+    return coo_matrix((mass, places), shape=costs.shape).tocsr(), (u - shift, v + shift)
+
+
+def _price(costs: Floats, u: Floats, v: Floats) -> tuple[Floats, Arcs]:
+    """The largest feasible u for v, and the pairs that violate the u given."""
+    tolerance = 0.1 * DUAL_TOLERANCE * max(1.0, float(np.abs(v).max()))
+    lowest, rows, columns = np.empty(len(u)), [], []
+    for start in range(0, len(u), PRICING_ROWS):
+        reduced = costs[start : start + PRICING_ROWS] - v
+        lowest[start : start + PRICING_ROWS] = smallest = reduced.min(axis=1)
+        for row in np.flatnonzero(smallest < u[start : start + PRICING_ROWS] - tolerance):
+            worst = _smallest(reduced[row], 2 * ARCS_PER_NODE)
+            worst = worst[reduced[row, worst] < u[start + row] - tolerance]
+            rows.append(np.full(len(worst), start + row))
+            columns.append(worst)
+    return lowest, (_concatenate(rows), _concatenate(columns))
+
+
+def _certified_plan(
+    costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], unit: float, arcs: Arcs
+) -> TransportPlan:
+    """Scales the flow back and checks that the dual value proves the primal one."""
+    entries = flow.tocoo()
+    flow = flow * unit
+    value = float((entries.data * costs[entries.row, entries.col]).sum() * unit)
+    source_sums, target_sums = np.asarray(flow.sum(axis=1)).ravel(), np.asarray(flow.sum(axis=0)).ravel()
+    dual = float(source_sums @ potentials[0] + target_sums @ potentials[1])
+    if abs(value - dual) > DUAL_TOLERANCE * max(1.0, float(np.abs(entries.data).sum() * unit), abs(value)):
+        raise RuntimeError(f"the transport value {value} differs from its dual bound {dual}: it is not proven optimal.")
+    kept = _prune(costs, potentials, arcs, flow)
+    return TransportPlan(value, potentials[0], potentials[1], flow, kept)
+
+
+def _starting_point(
+    costs: Floats, source: Floats, target: Floats, warm_start: TransportPlan | tuple | None
+) -> tuple[Arcs, tuple[Floats, Floats]]:
+    if isinstance(warm_start, TransportPlan) and warm_start.plan.shape == costs.shape:
+        return _warm_arcs(costs, warm_start)
+    if warm_start is not None:
+        given = warm_start if isinstance(warm_start, tuple) else (None, warm_start.target_potentials)
+        v = np.asarray(given[1], dtype=np.float64)
+        if v.shape != (costs.shape[1],):
+            raise ValueError(f"warm_start has {v.shape} target potentials: the costs have {costs.shape[1]} targets.")
+    else:
+        v = np.zeros(costs.shape[1])
+    arcs = _union(_nearest(costs - v), _northwest(source, target), costs.shape[1])
+    return arcs, ((costs - v).min(axis=1), v)
+
+
+def _warm_arcs(costs: Floats, previous: TransportPlan) -> tuple[Arcs, tuple[Floats, Floats]]:
+    """The previous pairs, and for rows that changed their nearest targets beside those they served."""
+    v = previous.target_potentials
+    lowest, _ = _price(costs, np.full(len(costs), -np.inf), v)
+    changed = np.flatnonzero(np.abs(lowest - previous.source_potentials) > DUAL_TOLERANCE)
+    rows, columns = previous.arcs
+    is_changed = np.zeros(len(costs), dtype=bool)
+    is_changed[changed] = True
+    kept = ~is_changed[rows]
+    support = previous.plan[changed].tocoo()
+    near = [_smallest(costs[row] - v, _arcs_per_row(costs.shape)) for row in changed]
+    near_rows = [np.full(len(columns_of_row), row) for row, columns_of_row in zip(changed, near, strict=True)]
+    arcs = _union((rows[kept], columns[kept]), (changed[support.row], support.col), costs.shape[1])
+    return _union(arcs, (_concatenate(near_rows), _concatenate(near)), costs.shape[1]), (lowest, v)
+
+
+def _nearest(reduced: Floats) -> Arcs:
+    """The smallest entries of every row and of every column."""
+    n_rows, n_columns = reduced.shape
+    per_row, per_column = _arcs_per_row(reduced.shape), min(ARCS_PER_NODE, n_rows)
+    columns = np.argpartition(reduced, per_row - 1, axis=1)[:, :per_row]
+    rows = np.argpartition(reduced, per_column - 1, axis=0)[:per_column]
+    from_rows = np.repeat(np.arange(n_rows), per_row), columns.ravel()
+    from_columns = rows.T.ravel(), np.repeat(np.arange(n_columns), per_column)
+    return _union(from_rows, from_columns, n_columns)
+
+
+def _northwest(source: Floats, target: Floats) -> Arcs:
+    """Pairs that certainly carry a feasible plan: both masses cut where either of them ends."""
+    ends = np.union1d(np.cumsum(source), np.cumsum(target))
+    middles = ends - 0.5 * np.diff(ends, prepend=0.0)
+    rows = np.searchsorted(np.cumsum(source), middles).clip(max=len(source) - 1)
+    columns = np.searchsorted(np.cumsum(target), middles).clip(max=len(target) - 1)
+    return rows, columns
+
+
+def _prune(costs: Floats, potentials: tuple[Floats, Floats], arcs: Arcs, flow: csr_matrix) -> Arcs:
+    """Keeps the pairs of least reduced cost, so that a sequence of problems does not collect pairs for ever."""
+    rows, columns = arcs
+    limit = 3 * ARCS_PER_NODE * sum(costs.shape)
+    if len(rows) <= limit:
+        return arcs
+    reduced = costs[rows, columns] - potentials[0][rows] - potentials[1][columns]
+    best = np.sort(np.argpartition(reduced, limit)[:limit])
+    return _union((rows[best], columns[best]), flow.nonzero(), costs.shape[1])
+
+
+def _extend(inner: TransportPlan, costs: Floats, sources: Integers, targets: Integers) -> TransportPlan:
+    """Adds the sources and targets without mass: no flow, and the largest potentials that stay feasible."""
+    u, v = np.empty(costs.shape[0]), np.empty(costs.shape[1])
+    u[sources], v[targets] = inner.source_potentials, inner.target_potentials
+    idle_targets = np.setdiff1d(np.arange(len(v)), targets)
+    v[idle_targets] = (costs[np.ix_(sources, idle_targets)] - u[sources, None]).min(axis=0)
+    idle_sources = np.setdiff1d(np.arange(len(u)), sources)
+    u[idle_sources] = (costs[idle_sources] - v).min(axis=1)
+    flow = inner.plan.tocoo()
+    plan = coo_matrix((flow.data, (sources[flow.row], targets[flow.col])), shape=costs.shape).tocsr()
+    return TransportPlan(inner.value, u, v, plan, (sources[inner.arcs[0]], targets[inner.arcs[1]]))
+
+
+def _as_costs(cost_rows: ArrayLike) -> Floats:
+    costs = np.ascontiguousarray(cost_rows, dtype=np.float64)
+    if costs.ndim != 2 or 0 in costs.shape:
+        raise ValueError(f"cost_rows has shape {costs.shape}: it needs at least one source and one target.")
+    if not np.isfinite(costs.sum()):
+        raise ValueError("cost_rows holds values that are not finite: transport needs finite costs.")
+    return costs
+
+
+def _masses(shape: tuple[int, int], source: ArrayLike | None, target: ArrayLike | None) -> tuple[Floats, Floats, float]:
+    """Masses for the solver and the size of its unit; uniform masses become whole numbers, which add up exactly."""
+    n_sources, n_targets = shape
+    if source is None and target is None:
+        divisor = int(np.gcd(n_sources, n_targets))
+        whole = np.full(n_sources, n_targets / divisor), np.full(n_targets, n_sources / divisor)
+        return *whole, divisor / (n_sources * n_targets)
+    given = [
+        np.full(size, 1.0 / size) if mass is None else np.asarray(mass, dtype=np.float64)
+        for mass, size in ((source, n_sources), (target, n_targets))
+    ]
+    for mass, size, name in ((given[0], n_sources, "source_mass"), (given[1], n_targets, "target_mass")):
+        if mass.shape != (size,) or not np.isfinite(mass).all() or (mass < 0).any():
+            raise ValueError(f"{name} must hold {size} finite masses that are not negative.")
+    totals = given[0].sum(), given[1].sum()
+    if totals[0] <= 0 or abs(totals[0] - totals[1]) > DUAL_TOLERANCE * totals[0]:
+        raise ValueError(f"source_mass sums to {totals[0]} and target_mass to {totals[1]}: both need one positive sum.")
+    return given[0], given[1] * (totals[0] / totals[1]), 1.0
+
+
+def _arcs_per_row(shape: tuple[int, int]) -> int:
+    return min(shape[1], ARCS_PER_NODE * (1 + shape[1] // shape[0]))
+
+
+def _smallest(values: Floats, count: int) -> Integers:
+    if count >= len(values):
+        return np.arange(len(values))
+    return np.argpartition(values, count)[:count]
+
+
+def _union(first: Arcs, second: Arcs, n_columns: int) -> Arcs:
+    keys = np.unique(np.concatenate([rows.astype(np.int64) * n_columns + columns for rows, columns in (first, second)]))
+    return keys // n_columns, keys % n_columns
+
+
+def _concatenate(parts: list[Integers]) -> Integers:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -1,0 +1,110 @@
+"""A lower bound on every balanced selection, from prices on the validation rows.
+
+Give validation row j a price y_j for being served. A candidate that serves V/n rows in full then pays, per unit of
+mass, the mean of its V/n smallest reduced costs ``C_ij - y_j``: its reduced value phi_i. Relaxing "every validation
+row is served exactly once" with these prices splits the selection problem into T independent ones, hence
+
+    L(y) = mean_j y_j + (1/n) * (sum of the n smallest phi_i(y))  <=  objective of every selection of n rows.
+
+At the transport duals of a selection S the reduced values of its own rows are its source potentials, so that
+``objective(S) - L`` is the price of the n rows that S should have chosen instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from coresift.transport.block_cost import BlockCost
+
+FLOAT32_SLACK = 1e-3
+
+
+@dataclass(frozen=True)
+class SelectionRules:
+    """Which rows may be selected, and how many.
+
+    Attributes:
+        budget: rows to select, n.
+        fixed: positions that every selection holds.
+        candidates: (T,) rows that may be selected beside the fixed ones.
+    """
+
+    budget: int
+    fixed: NDArray[np.int64]
+    candidates: NDArray[np.bool_]
+
+    def cheapest(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The selection of least total value: the fixed rows and the smallest of the others, lowest row first."""
+        others = np.flatnonzero(self.candidates)
+        order = np.argsort(values[others], kind="stable")
+        return np.concatenate([self.fixed, others[order[: self.budget - len(self.fixed)]]])
+
+
+def lower_tail_mean(reduced: torch.Tensor, share: float) -> torch.Tensor:
+    """The mean of the smallest entries of every row.
+
+    Args:
+        reduced: (b, V) reduced costs.
+        share: how many entries, V/n; the last one counts in part where this is not whole.
+
+    Returns:
+        (b,) means.
+    """
+    whole = int(share + 1e-9)
+    part = max(share - whole, 0.0)
+    count = whole + (part > 1e-9)
+    if count == 1:
+        return reduced.amin(dim=1)
+    smallest = reduced.topk(count, dim=1, largest=False, sorted=part > 0).values
+    total = smallest.sum(dim=1)
+    return (total - (1.0 - part) * smallest[:, -1]) / share if count > whole else total / share
+
+
+def reduced_values(cost: BlockCost, prices: NDArray[np.float64], budget: int) -> NDArray[np.float64]:
+    """The reduced value phi of every row, in one pass.
+
+    Args:
+        cost: the cost of T candidates.
+        prices: (V,) price of serving a validation row.
+        budget: rows to select, n.
+
+    Returns:
+        (T,) values, in float32 precision.
+    """
+    on_device = torch.as_tensor(prices, dtype=torch.float32, device=cost.device)
+    share = cost.n_targets / budget
+    parts = [lower_tail_mean(block.sub_(on_device), share).cpu().numpy() for _, block in cost.blocks()]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def lower_bound(
+    cost: BlockCost,
+    rules: SelectionRules,
+    prices: NDArray[np.float64],
+    values: NDArray[np.float64],
+) -> float:
+    """The Lagrangian bound L(prices), proved in spite of float32 rounding.
+
+    The rows that decide the bound are valued again in float64; all others are taken at their float32 value less a
+    slack that no rounding of a distance exceeds.
+
+    Args:
+        cost: the cost of T candidates.
+        rules: which selections the bound is for.
+        prices: (V,) price of serving a validation row.
+        values: (T,) reduced values at these prices in float32 precision.
+
+    Returns:
+        A value that no selection allowed by the rules is below.
+    """
+    decisive = rules.cheapest(values)
+    safe = values - FLOAT32_SLACK
+    share = cost.n_targets / rules.budget
+    for chunk in np.array_split(decisive, -(-len(decisive) // cost.block_size)):
+        reduced = torch.as_tensor(cost.rows(chunk, exact=True) - prices)
+        safe[chunk] = lower_tail_mean(reduced, share).numpy()
+    return float(prices.mean() + safe[rules.cheapest(safe)].mean())

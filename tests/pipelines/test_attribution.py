@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
+from recommender_cases import TITLES, items_table, prompts_table, small_base_model
+
+from coresift.parameters import (
+    AdapterParameters,
+    DataDirectory,
+    Device,
+    Dtype,
+    RecommenderParameters,
+    Seed,
+    Threads,
+)
+from coresift.pipelines.attribution import create_pipeline
+from coresift.pipelines.attribution.params import AttributionParameters
+from coresift.surrogate import SasRec, SasRecConfig, save_surrogate
+
+
+def corpus_of(prompts):
+    return pa.table(
+        {
+            "sample_id": prompts["sample_id"],
+            "history": prompts["history"],
+            "targets": pa.array([[target] for target in prompts["target_id"].to_pylist()], pa.list_(pa.int32())),
+            "split": prompts["split"],
+        }
+    )
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    prompts = prompts_table(30)
+    prompts = prompts.set_column(7, "split", pa.array([0] * 20 + [1] * 6 + [2] * 4, pa.int8()))
+    surrogate = SasRec(SasRecConfig(n_items=len(TITLES), dimension=8, n_blocks=2, n_heads=2, max_length=6))
+    surrogate.initialise(torch.Generator().manual_seed(0))
+    data = {
+        "prompts": prompts.drop_columns("history"),
+        "samples": corpus_of(prompts),
+        "items": items_table(),
+        "base_model": small_base_model(tmp_path / "base"),
+        "surrogate_weights": save_surrogate(surrogate, tmp_path / "surrogate"),
+        "params:attribution": AttributionParameters(embedding={"dimensions": 8}),
+        "params:recommender": RecommenderParameters(),
+        "params:adapter": AdapterParameters(r=2),
+        "params:device": Device("cpu"),
+        "params:dtype": Dtype("auto"),
+        "params:threads": Threads(1),
+        "params:seed": Seed(0),
+        "params:data_dir": DataDirectory(str(tmp_path / "data")),
+    }
+    return DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
+
+
+def outputs_of(catalog):
+    pipeline = create_pipeline()
+    assert pipeline.inputs() <= set(catalog.keys())
+    return {name: output.load() for name, output in SequentialRunner().run(pipeline, catalog).items()}
+
+
+def test_every_training_sample_is_scored_once(catalog):
+    outputs = outputs_of(catalog)
+    assert set(outputs) == {"sample_embeddings", "gradient_norms", "gradient_features", "influence_scores"}
+    for name, tensor in (("gradient_norms", "gradient_norm"), ("influence_scores", "influence")):
+        assert outputs[name]["sample_id"].tolist() == list(range(20))
+        assert outputs[name][tensor].dtype is torch.float32
+        assert outputs[name][tensor].isfinite().all()
+        assert outputs[name][tensor].unique().numel() > 10
+    assert (outputs["gradient_norms"]["gradient_norm"] > 0).all()
+    assert outputs["gradient_features"]["feature"].shape == (0, 0)
+    embeddings = outputs["sample_embeddings"]
+    assert embeddings["sample_id"].tolist() == list(range(26))
+    assert embeddings["split"].tolist() == [0] * 20 + [1] * 6
+    assert embeddings["embedding"].dtype is torch.float32
+
+
+def test_equal_runs_give_equal_bits_and_a_rerun_reads_its_shards(catalog, monkeypatch):
+    first = outputs_of(catalog)
+    monkeypatch.setattr("coresift.attribution.gradient_norms", None)
+    again = outputs_of(catalog)
+    for name, tensors in first.items():
+        for key, tensor in tensors.items():
+            np.testing.assert_array_equal(tensor.numpy(), again[name][key].numpy())

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
+from recommender_cases import items_table, prompts_table, small_base_model
+
+from coresift.finetuning import FineTuningOptions
+from coresift.parameters import (
+    AdapterParameters,
+    DataDirectory,
+    Device,
+    Dtype,
+    RecommenderParameters,
+    Seed,
+    Threads,
+)
+from coresift.pipelines.finetuning import create_pipeline
+from coresift.pipelines.finetuning.params import FinetuningParameters
+from coresift.recommenders import AdapterOptions
+
+
+def test_parameters_are_the_library_s_defaults():
+    assert FineTuningOptions(**FinetuningParameters().model_dump()) == FineTuningOptions()
+    assert AdapterOptions(**AdapterParameters().model_dump()) == AdapterOptions()
+
+
+def test_the_coreset_becomes_an_adapter(tmp_path):
+    prompts = prompts_table(24)
+    data = {
+        "prompts": prompts.drop_columns("history"),
+        "samples": prompts.select(["sample_id", "history"]),
+        "items": items_table(),
+        "coreset": pa.table(
+            {"sample_id": pa.array(range(4, 20), pa.int32()), "weight": pa.array([1.0] * 16, pa.float32())}
+        ),
+        "base_model": small_base_model(tmp_path / "base", "bert"),
+        "params:finetuning": FinetuningParameters(epochs=2, batch_size=8),
+        "params:recommender": RecommenderParameters(),
+        "params:adapter": AdapterParameters(r=2),
+        "params:device": Device("cpu"),
+        "params:dtype": Dtype("auto"),
+        "params:threads": Threads(1),
+        "params:seed": Seed(0),
+        "params:data_dir": DataDirectory(str(tmp_path / "data")),
+    }
+    catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
+    pipeline = create_pipeline()
+    assert pipeline.inputs() == set(data)
+    outputs = {name: output.load() for name, output in SequentialRunner().run(pipeline, catalog).items()}
+    assert (outputs["adapter"] / "adapter_model.safetensors").is_file()
+    assert [entry["step"] for entry in outputs["training_log"]] == [1, 2, 3, 4]
+    assert outputs["loss_curve"].axes

@@ -1,0 +1,66 @@
+"""A tiny shop, tokenizer and base models for the tests of recommenders and fine-tuning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaModel, PreTrainedTokenizerFast
+
+WORDS = ["red", "blue", "green", "old", "new", "car", "boat", "plane", "game", "puzzle"]
+TITLES = [f"{first} {second} {third}" for first in WORDS[:3] for second in WORDS[3:5] for third in WORDS[5:]]
+SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+
+
+def small_tokenizer() -> PreTrainedTokenizerFast:
+    vocabulary = {token: number for number, token in enumerate(["[PAD]", "[UNK]", "[BOS]", ",", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[BOS] $A", special_tokens=[("[BOS]", 2)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", bos_token="[BOS]")
+
+
+def small_body(kind: str):
+    torch.manual_seed(0)
+    if kind == "llama":
+        return LlamaModel(LlamaConfig(**SHAPE, vocab_size=14, max_position_embeddings=64))
+    return BertModel(BertConfig(**SHAPE, vocab_size=14, max_position_embeddings=64))
+
+
+def small_base_model(folder, kind="llama"):
+    small_body(kind).save_pretrained(folder)
+    small_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def items_table() -> pa.Table:
+    count = len(TITLES)
+    return pa.table({"item_id": pa.array(range(count), pa.int32()), "title": TITLES, "text": TITLES})
+
+
+def prompts_table(count=48, seed=0, split=0) -> pa.Table:
+    """Users who keep to one colour: the target shares its first word with the history."""
+    draw = np.random.default_rng(seed)
+    per_colour = len(TITLES) // 3
+    colours = draw.integers(3, size=count)
+    histories = [(colour * per_colour + draw.permutation(per_colour)[:4]).tolist() for colour in colours]
+    prompts = [", ".join(TITLES[item] for item in history[:3]) for history in histories]
+    tokenizer = small_tokenizer()
+    ids = tokenizer(prompts)["input_ids"]
+    responses = [TITLES[history[3]] for history in histories]
+    ends = tokenizer(responses, add_special_tokens=False)["input_ids"]
+    whole = [first + second for first, second in zip(ids, ends, strict=True)]
+    return pa.table(
+        {
+            "sample_id": pa.array(range(count), pa.int32()),
+            "target_id": pa.array([history[3] for history in histories], pa.int32()),
+            "label": pa.array([1] * count, pa.int8()),
+            "prompt": prompts,
+            "response": responses,
+            "input_ids": pa.array(whole, pa.list_(pa.int32())),
+            "prompt_length": pa.array([len(first) for first in ids], pa.int32()),
+            "split": pa.array([split] * count, pa.int8()),
+            "history": pa.array([history[:3] for history in histories], pa.list_(pa.int32())),
+        }
+    )

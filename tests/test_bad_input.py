@@ -1,0 +1,120 @@
+"""Bad input ends in one sentence that names the file, the problem and the remedy, and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from coresift.cli import run
+
+HOUR = 3_600_000
+INTERACTIONS = pa.table(
+    {
+        "user_id": [f"u{i // 10}" for i in range(400)],
+        "item_id": [f"i{(i * 7) % 30}" for i in range(400)],
+        "timestamp": [1_600_000_000_000 + (i % 10) * HOUR + i for i in range(400)],
+    }
+)
+ITEMS = pa.table({"item_id": [f"i{i}" for i in range(30)], "title": [f"Game {i}" for i in range(30)]})
+
+
+@pytest.fixture
+def raw_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    pq.write_table(INTERACTIONS, folder / "interactions.parquet")
+    pq.write_table(ITEMS, folder / "items.parquet")
+    return folder
+
+
+@pytest.fixture
+def kedro_run(
+    tmp_path: Path, raw_dir: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """Run ingestion on the raw folder with further parameters."""
+    monkeypatch.chdir(project_root)
+    bootstrap_project(project_root)
+
+    def invoke(*parameters: str, env: str = "parquet") -> Result:
+        given = ",".join([f"raw_dir={raw_dir}", f"data_dir={tmp_path / 'data'}", *parameters])
+        return CliRunner().invoke(run, ["--env", env, "--pipelines", "ingestion", "--params", given])
+
+    return invoke
+
+
+def expect(result: Result, data_dir: Path, *words: str) -> None:
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.output
+    assert not [path for path in data_dir.glob("**/*") if path.is_file()], "something was written"
+
+
+def test_good_input_passes(kedro_run: Callable[..., Result], tmp_path: Path) -> None:
+    result = kedro_run("selection.budget=4")
+    assert result.exit_code == 0, result.output
+    assert list((tmp_path / "data").glob("primary/samples.parquet/*/samples.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("file", "table", "words"),
+    [
+        ("interactions", INTERACTIONS.drop(["item_id"]), ["interactions.parquet", "item_id"]),
+        ("interactions", INTERACTIONS.drop(["timestamp"]), ["interactions.parquet", "timestamp", "position"]),
+        ("interactions", INTERACTIONS.slice(0, 0), ["interactions.parquet", "empty"]),
+        ("items", ITEMS.drop(["title"]), ["items.parquet", "title"]),
+        (
+            "interactions",
+            INTERACTIONS.append_column("split", pa.array(["train"] * 399 + ["training"])),
+            ["interactions.parquet", "training", "valid"],
+        ),
+        (
+            "interactions",
+            INTERACTIONS.set_column(2, "timestamp", pa.array(["last week"] * 400)),
+            ["interactions.parquet", "timestamp"],
+        ),
+        (
+            "interactions",
+            INTERACTIONS.append_column("split", pa.array(["train"] * 400)),
+            ["no validation", "split"],
+        ),
+    ],
+)
+def test_broken_tables(
+    file: str, table: pa.Table, words: list[str], raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., Result]
+) -> None:
+    pq.write_table(table, raw_dir / f"{file}.parquet")
+    expect(kedro_run("selection.budget=4"), tmp_path / "data", *words)
+
+
+def test_a_file_that_is_no_parquet(raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., Result]) -> None:
+    (raw_dir / "items.parquet").write_bytes(b"PAR1 and then nothing")
+    expect(kedro_run("selection.budget=4"), tmp_path / "data", "items.parquet")
+
+
+def test_a_missing_file(raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., Result]) -> None:
+    (raw_dir / "items.parquet").unlink()
+    expect(kedro_run("selection.budget=4"), tmp_path / "data", "items.parquet", "raw_dir")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "words"),
+    [
+        ("selection.budget=5000", ["budget 5000 > ", "candidates: lower selection.budget"]),
+        ("selection.budgett=5", ["unknown parameter 'selection.budgett'", "did you mean 'selection.budget'"]),
+        ("foundation.model=conf", ["foundation.model", "conf", "config.json"]),
+        ("foundation.model=no/such/folder/here", ["foundation.model", "no/such/folder/here"]),
+        ("device=gpu", ["parameter 'device'", "'gpu'"]),
+    ],
+)
+def test_wrong_parameters(
+    parameter: str, words: list[str], tmp_path: Path, kedro_run: Callable[..., Result]
+) -> None:
+    parameters = [parameter] if parameter.startswith("selection.budget") else ["selection.budget=4", parameter]
+    expect(kedro_run(*parameters), tmp_path / "data", *words)
