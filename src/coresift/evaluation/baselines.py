@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from coresift.ranking import Lists, padded_lists, top_items_from
+from coresift.evaluation.both_ways import without_seen
+from coresift.ranking import Lists, list_lengths, padded_lists, top_items_from
 
 TRAIN, VALID = 0, 1
 NO_ITEM = -1
@@ -82,7 +83,10 @@ def _by_count(
 ) -> tuple[Tensor, Tensor]:
     rows = interactions.filter(pc.equal(interactions["split"], split))
     counts = torch.from_numpy(np.bincount(np.asarray(rows["item_id"], dtype=np.int64), minlength=n_items)).float()
-    return top_items_from(lambda block: counts.expand(block.stop - block.start, -1), n_users, k, seen=seen)
+    longest = 0 if seen is None else int(list_lengths(seen).max(initial=0))
+    ids, scores = top_items_from(lambda _: counts.unsqueeze(0), 1, k + longest)
+    ids, scores = ids.expand(n_users, -1), scores.expand(n_users, -1)
+    return (ids, scores) if seen is None else without_seen(ids, scores, seen, k)
 
 
 def _cosine_similarity(interactions: pa.Table, n_items: int) -> sparse.csr_array:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -40,10 +41,11 @@ def rank_both_ways(
         (ids, scores) with the history masked, and (ids, scores) without, each (U, k).
     """
     ids, scores = rank(k + int(list_lengths(seen).max(initial=0)))
-    return _without_seen(ids, scores, seen, k), (ids[:, :k], scores[:, :k])
+    return without_seen(ids, scores, seen, k), (ids[:, :k], scores[:, :k])
 
 
-def _without_seen(ids: Tensor, scores: Tensor, seen: Lists, k: int) -> tuple[Tensor, Tensor]:
+def without_seen(ids: Tensor, scores: Tensor, seen: Lists, k: int) -> tuple[Tensor, Tensor]:
+    """Take seen items out of lists (U, n) and return the first k of what is left, padded with -1 and -inf."""
     rows, items = list_rows(seen)
     width = max(int(ids.max()) if ids.numel() else 0, int(items.max(initial=0))) + 1
     cells = torch.arange(len(ids))[:, None] * width + ids
@@ -71,3 +73,14 @@ def label_rankings(rankings: pa.Table, method: str, *, masked: bool) -> pa.Table
     n_rows = rankings.num_rows
     columns = {"method": pa.repeat(pa.scalar(method), n_rows), "masked": pa.repeat(pa.scalar(masked), n_rows)}
     return pa.table(columns | {name: rankings[name] for name in rankings.column_names}, METHOD_RANKINGS)
+
+
+def combine_rankings(*tables: pa.Table) -> pa.Table:
+    """Put the lists of several methods into one table."""
+    return pa.concat_tables(tables)
+
+
+def masked_rankings(rankings: pa.Table, method: str) -> pa.Table:
+    """Return sample_id, items, scores of one method's masked lists."""
+    chosen = rankings.filter((pc.field("method") == method) & pc.field("masked"))
+    return chosen.select(["sample_id", "items", "scores"]).combine_chunks()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
+import pyarrow as pa
+import pyarrow.compute as pc
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -41,9 +43,21 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
         comparisons=[row for row in metrics["comparisons"] if row["masked"]],
         columns=TABLE_METRICS,
         notes={row["method"]: METHOD_NOTES.get(row["method"], "") for row in masked},
-        plot=Markup(_svg(plot_intervals(metrics))),  # noqa: S704 - our own drawing
+        plot=Markup(_svg(plot_intervals(metrics))),
         facts=facts,
     )
+
+
+def corpus_facts(interactions: pa.Table, items: pa.Table, samples: pa.Table) -> dict[str, object]:
+    """Return what the report says about the corpus: sizes by name."""
+    counts = {split: int(pc.sum(pc.equal(interactions["split"], split)).as_py() or 0) for split in (0, 1, 2)}
+    return {
+        "Items in the catalogue": items.num_rows,
+        "Training interactions": counts[0],
+        "Validation interactions": counts[1],
+        "Test interactions": counts[2],
+        "Training samples": int(pc.sum(pc.equal(samples["split"], 0)).as_py() or 0),
+    }
 
 
 def _svg(figure: Figure) -> str:

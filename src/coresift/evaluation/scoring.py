@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -75,15 +76,12 @@ def _values_per_user(
     names = set(rankings["method"].unique().to_pylist())
     ordered = [name for name in METHODS if name in names] + sorted(names - set(METHODS))
     values: UserValues = {}
-    for masked in (True, False):
-        for method in ordered:
-            chosen = rankings.filter(
-                pc.and_(pc.equal(rankings["method"], method), pc.equal(rankings["masked"], masked))
-            ).sort_by("sample_id")
-            if not chosen["sample_id"].to_numpy().tolist() == sample_id.to_numpy().tolist():
-                raise ValueError(f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again.")
-            lists = _first_items(chosen["items"], max(ks))
-            values[method, masked] = ranking_metrics(lists, targets, ks)
+    for masked, method in itertools.product((True, False), ordered):
+        rows = pc.and_(pc.equal(rankings["method"], method), pc.equal(rankings["masked"], masked))
+        chosen = rankings.filter(rows).sort_by("sample_id")
+        if chosen["sample_id"].to_pylist() != sample_id.to_pylist():
+            raise ValueError(f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again.")
+        values[method, masked] = ranking_metrics(_first_items(chosen["items"], max(ks)), targets, ks)
     return values
 
 

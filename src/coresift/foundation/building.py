@@ -34,11 +34,11 @@ def build_base_model(
     revision: str | None = None,
     small_model: SmallModelOptions = SmallModelOptions(),  # noqa: B008 - frozen
 ) -> Path:
-    """Make the folder of the base model, whole or not at all; a folder that is already there is kept.
+    """Make the folder of the base model, whole or not at all; a model that was trained before is kept.
 
     Args:
         items: Table ``items``; only read where the model is trained here.
-        target: Folder to make.
+        target: Folder to make, named after all that the training depends on.
         model: Path of a local model or a hub id, to which the folder then refers; None trains a small one.
         random_state: Seed of the training.
         revision: Commit, tag or branch of a hub id.
@@ -50,7 +50,7 @@ def build_base_model(
     Raises:
         ValueError: If ``model`` is not a model, or there are fewer than two distinct titles to train on.
     """
-    if target.exists():
+    if model is None and target.exists():
         return target
     with atomic_folder(target) as draft:
         if model is None:

@@ -55,7 +55,9 @@ class CatalogueText:
         chosen = np.random.default_rng(random_state).permutation(len(distinct))[:n_held_out]
         held_out = {distinct[position] for position in chosen}
         kept = [row for row, title in enumerate(self.titles) if title and title not in held_out]
-        training = CatalogueText(*([column[row] for row in kept] for column in (self.titles, self.texts, self.categories)))
+        training = CatalogueText(
+            *([column[row] for row in kept] for column in (self.titles, self.texts, self.categories))
+        )
         return training, sorted(held_out)
 
     def draw_documents(self, count: int, generator: np.random.Generator) -> list[str]:

@@ -49,7 +49,7 @@ def load_body(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrained
     Raises:
         ValueError: If the folder holds no model with weights in safetensors.
     """
-    # Layers that the weights lack, such as an unused pooler, are drawn: from a fixed seed, so that saving is repeatable.
+    # Layers that the weights lack, such as an unused pooler, are drawn; a fixed seed keeps saving repeatable.
     with torch.random.fork_rng(devices=[]), without_progress_bars():
         torch.manual_seed(0)
         model = AutoModel.from_pretrained(

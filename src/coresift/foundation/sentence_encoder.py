@@ -19,7 +19,7 @@ MAX_TOKENS = 256
 
 
 def mean_token_vectors(
-    texts: Sequence[str], *, model: str, device: str = "auto", dtype: str = "auto", batch_size: int = 64
+    texts: Sequence[str], *, model: str, device: str, dtype: str, batch_size: int
 ) -> NDArray[np.float32]:
     """Return one vector per text; texts of like length share a batch, so that little is padding.
 

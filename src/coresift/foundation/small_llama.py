@@ -42,7 +42,7 @@ class SmallModelOptions:
     vocabulary_size: int = 4096
     hidden_size: int = 192
     n_layers: int = 4
-    training_steps: int = 150
+    training_steps: int = 120
     tokens_per_step: int = 2048
     learning_rate: float = 3e-3
     held_out_share: float = 0.05

@@ -25,7 +25,9 @@ def text_vectors(
     method: str = TFIDF,
     dimensions: int = 256,
     random_state: int = 0,
-    **encoder_options: Any,  # noqa: ANN401 - typed by mean_token_vectors
+    device: str = "auto",
+    dtype: str = "auto",
+    batch_size: int = 64,
 ) -> NDArray[np.float32]:
     """Embed texts as unit vectors.
 
@@ -35,7 +37,9 @@ def text_vectors(
         method: ``tfidf``, or the path or hub id of a sentence encoder.
         dimensions: Length of a ``tfidf`` vector; shorter where there are fewer texts or words to learn from.
         random_state: Seed of the randomised SVD of ``tfidf``.
-        **encoder_options: ``device``, ``dtype`` and ``batch_size`` of a sentence encoder.
+        device: Where a sentence encoder computes: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        dtype: Its precision: ``auto``, ``float32`` or ``bfloat16``.
+        batch_size: Texts it reads at once.
 
     Returns:
         (N, d) float32 with rows of length 1; a text in which nothing is known is zero.
@@ -45,14 +49,12 @@ def text_vectors(
     """
     if method == TFIDF:
         learned = texts if fit_texts is None else fit_texts
-        vectors = latent_semantic_vectors(
-            texts, fit_texts=learned, dimensions=dimensions, random_state=random_state
-        )
+        vectors = latent_semantic_vectors(texts, fit_texts=learned, dimensions=dimensions, random_state=random_state)
     else:
         check_base_model(method, parameter="text vectors by a model")
-        vectors = mean_token_vectors(texts, model=method, **encoder_options)
+        vectors = mean_token_vectors(texts, model=method, device=device, dtype=dtype, batch_size=batch_size)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return np.divide(vectors, lengths, out=vectors, where=lengths > 0)
 
 
 def item_text_vectors(items: pa.Table, **options: Any) -> dict[str, torch.Tensor]:  # noqa: ANN401 - passed on

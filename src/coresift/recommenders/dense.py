@@ -30,6 +30,8 @@ from coresift.recommenders.tokens import RaggedIntegers
 
 ITEM_TOKENS = 64
 """Longest item text in tokens."""
+LENGTH_GROUPS = 6
+"""Groups of similar length in which a training step embeds its items."""
 ENCODING_BATCH = 256
 """Texts embedded at once where no gradient is needed."""
 FIXED_NEGATIVES_SEED = 7919
@@ -126,6 +128,12 @@ class DenseRecommender:
         input_ids, attention_mask = tokens.padded(rows)
         return self.embed_tokens(model, input_ids.to(self.device), attention_mask.to(self.device))
 
+    def embed_by_length(self, model: nn.Module, tokens: RaggedIntegers, rows: Tensor) -> Tensor:
+        """Like ``embed``, in a few groups of similar length, so that one long text does not pad all others."""
+        order = torch.from_numpy(tokens.lengths[rows]).argsort(stable=True)
+        parts = [self.embed(model, tokens, rows[group]) for group in order.tensor_split(LENGTH_GROUPS) if len(group)]
+        return torch.cat(parts)[order.argsort().to(self.device)]
+
     def embed_tokens(self, model: nn.Module, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return unit vectors (B, d) of padded token ids (B, T)."""
         with self._precision():
@@ -141,7 +149,7 @@ class DenseRecommender:
         drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
         pool = torch.cat([batch["target_id"].cpu(), drawn])
         candidates, columns = pool.unique(return_inverse=True)
-        vectors = self.embed(model, self.item_tokens, candidates)
+        vectors = self.embed_by_length(model, self.item_tokens, candidates)
         blocked = in_history(candidates.to(self.device), batch["history"])
         target_columns = columns[: len(queries)].to(self.device)
         return sampled_softmax(queries @ vectors.T / self.temperature, target_columns, blocked)

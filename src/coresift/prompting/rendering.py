@@ -1,0 +1,170 @@
+"""Samples as text and as tokens: the table that every later stage reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from transformers import PreTrainedTokenizerBase
+
+from coresift.compute import progress_bar
+from coresift.prompting.fitting import FittedPrompts, fit_prompts, tokenise
+from coresift.prompting.histories import ItemFields, rendered_histories, rendered_responses
+from coresift.prompting.layouts import SequenceLayout
+from coresift.prompting.templates import CompiledTemplates, PromptTemplates
+from coresift.storage import SCHEMAS, empty_table
+
+logger = logging.getLogger(__name__)
+
+_SAMPLES_AT_ONCE = 16_384
+
+
+@dataclass
+class _Renderer:
+    """Everything a block of samples is rendered with, and what was counted on the way."""
+
+    tokenizer: PreTrainedTokenizerBase
+    layout: SequenceLayout
+    templates: CompiledTemplates
+    items: ItemFields
+    users: list[dict[str, object]]
+    history_length: int
+    newest_first: bool
+    longest_prompt: int
+    longest_response: int
+    counts: dict[str, int] = field(default_factory=lambda: {"shortened": 0, "cut": 0, "responses cut": 0})
+
+    def table(self, samples: pa.Table) -> pa.Table:
+        """Return the rows of ``prompts`` for a block of samples."""
+        targets = pc.list_element(samples["targets"], 0)
+        responses = rendered_responses(np.asarray(targets, dtype=np.int64), self.items, self.templates)
+        prompts = self._prompts(samples)
+        prompt_ids = [self.layout.prompt(tokens) for tokens in prompts.tokens]
+        response_ids = self._response_ids(responses)
+        columns = {
+            "sample_id": samples["sample_id"],
+            "target_id": targets,
+            "label": samples["label"],
+            "prompt": prompts.texts,
+            "response": responses,
+            "input_ids": [before + after for before, after in zip(prompt_ids, response_ids, strict=True)],
+            "prompt_length": [len(tokens) for tokens in prompt_ids],
+            "split": samples["split"],
+        }
+        return pa.table(columns, schema=SCHEMAS["prompts"])
+
+    def _prompts(self, samples: pa.Table) -> FittedPrompts:
+        histories = rendered_histories(samples, self.items, self.templates, longest=self.history_length)
+        users = samples["user_id"].to_pylist()
+
+        def render(position: int, history: list[str]) -> str:
+            ordered = history[::-1] if self.newest_first else history
+            return self.templates.prompt(ordered, self._profile(users[position]))
+
+        fitted = fit_prompts(histories, render, self.tokenizer, longest=self.longest_prompt)
+        self.counts["shortened"] += fitted.n_shortened
+        self.counts["cut"] += fitted.n_cut
+        return fitted
+
+    def _profile(self, user: int) -> Mapping[str, object]:
+        return self.users[user] if self.users else {}
+
+    def _response_ids(self, responses: list[str]) -> list[list[int]]:
+        """Tokenise every distinct response once."""
+        distinct = sorted(set(responses))
+        ids = dict(zip(distinct, tokenise(self.tokenizer, distinct), strict=True)) if distinct else {}
+        room = self.longest_response - len(self.layout.end)
+        self.counts["responses cut"] += sum(len(ids[response]) > room for response in responses)
+        return [self.layout.response(ids[response], self.longest_response) for response in responses]
+
+
+def render_prompts(
+    samples: pa.Table,
+    items: pa.Table,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    templates: PromptTemplates = PromptTemplates(),  # noqa: B008 - frozen
+    users: pa.Table | None = None,
+    history_length: int = 8,
+    history_order: Literal["newest_first", "oldest_first"] = "newest_first",
+    max_tokens: int = 128,
+    max_response_tokens: int = 32,
+) -> pa.Table:
+    """Render every sample as prompt and response, and tokenise both once.
+
+    ``max_response_tokens`` of ``max_tokens`` are set apart for the response whatever its length, so that a prompt
+    never depends on its target. What is too long of a prompt goes from its oldest item on.
+
+    Args:
+        samples: Table ``samples``.
+        items: Table ``items``; row = item id.
+        tokenizer: Tokenizer of the base model; its kind decides which special tokens stand where.
+        templates: The words around the data.
+        users: Table ``users``; row = user id. What templates read as ``user``.
+        history_length: Latest items of a history that are read.
+        history_order: Order of the items in a prompt.
+        max_tokens: Tokens of prompt and response together, special tokens included.
+        max_response_tokens: Tokens of the response within that.
+
+    Returns:
+        Table ``prompts``, in the order of ``samples``.
+
+    Raises:
+        ValueError: If a template is wrong, or leaves no room within ``max_tokens``.
+    """
+    layout = SequenceLayout.of(tokenizer)
+    room = max_tokens - max_response_tokens - len(layout.before) - len(layout.border)
+    _check_lengths(room, max_tokens, max_response_tokens, tokenizer, layout)
+    renderer = _Renderer(
+        tokenizer=tokenizer,
+        layout=layout,
+        templates=CompiledTemplates(templates),
+        items=ItemFields(items),
+        users=[] if users is None else users.to_pylist(),
+        history_length=history_length,
+        newest_first=history_order == "newest_first",
+        longest_prompt=room,
+        longest_response=max_response_tokens,
+    )
+    starts = range(0, len(samples), _SAMPLES_AT_ONCE)
+    blocks = [
+        renderer.table(samples.slice(start, _SAMPLES_AT_ONCE))
+        for start in progress_bar(starts, description="Rendering prompts")
+    ]
+    prompts = pa.concat_tables([empty_table("prompts"), *blocks])
+    _report(prompts, tokenizer, renderer.counts)
+    return prompts
+
+
+def _check_lengths(
+    room: int, max_tokens: int, max_response_tokens: int, tokenizer: PreTrainedTokenizerBase, layout: SequenceLayout
+) -> None:
+    if max_tokens > tokenizer.model_max_length:
+        raise ValueError(
+            f"prompting.max_tokens is {max_tokens}, but the model reads at most {tokenizer.model_max_length}: lower it"
+        )
+    if room < 1 or max_response_tokens <= len(layout.end):
+        raise ValueError(
+            f"prompting.max_tokens {max_tokens} and max_response_tokens {max_response_tokens} leave no room for text "
+            "between the model's special tokens: raise them"
+        )
+
+
+def _report(prompts: pa.Table, tokenizer: PreTrainedTokenizerBase, counts: dict[str, int]) -> None:
+    if not len(prompts):
+        return
+    logger.info(
+        "Rendered %d prompts of %.0f tokens on average; %d lost their oldest items, %d had a single text cut, "
+        "%d responses were cut.",
+        len(prompts),
+        pc.mean(prompts["prompt_length"]).as_py(),
+        counts["shortened"],
+        counts["cut"],
+        counts["responses cut"],
+    )
+    logger.info("The first one reads: %r", tokenizer.decode(prompts["input_ids"][0].as_py()))

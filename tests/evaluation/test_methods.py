@@ -1,0 +1,69 @@
+"""Ranking every method for the test users."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+import torch
+from evaluation_cases import interactions, samples
+
+from coresift.evaluation import METHOD_RANKINGS, rank_baselines, rank_recommender, rank_surrogate
+from coresift.ranking import top_items
+from coresift.storage import Tensors
+
+LOG = interactions([(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 2, 0), (2, 3, 1)])
+USERS = samples([[0], [0], [1, 2]], [[1], [2], [0]], splits=[0, 2, 2])
+STATES = torch.eye(3)
+VECTORS = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.5, 0.6], [1.0, 0.2, 0.1]])
+
+
+class FixedRecommender:
+    """Ranks by fixed prompt vectors, in the order of the prompts it is given."""
+
+    def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = torch.tensor(prompts["sample_id"].to_pylist())
+        return top_items(STATES[rows], VECTORS, k, seen=seen)
+
+
+def surrogate_tensors(second: str = "a") -> tuple[Tensors, Tensors]:
+    states = Tensors({"sample_id": torch.arange(3), "state": STATES}, {"surrogate": "a"})
+    return states, Tensors({"item_id": torch.arange(4), "vector": VECTORS}, {"surrogate": second})
+
+
+def lists(table: pa.Table, method: str, masked: bool) -> list[list[int]]:
+    return [row["items"] for row in table.to_pylist() if row["method"] == method and row["masked"] == masked]
+
+
+def test_baselines_rank_test_users_both_ways() -> None:
+    table = rank_baselines(LOG, USERS, 4, k=2)
+    assert table.schema == METHOD_RANKINGS
+    assert lists(table, "most_popular", True) == [[1, 2], [0, 3]]
+    assert lists(table, "most_popular", False) == [[0, 1], [0, 1]]
+    assert lists(table, "popular_recently", True)[0][0] == 3
+    assert len(lists(table, "item_knn", True)) == 2
+
+
+def test_the_surrogate_is_joined_by_sample() -> None:
+    states, vectors = surrogate_tensors()
+    table = rank_surrogate(USERS, states, vectors, k=2)
+    assert lists(table, "surrogate", False) == [[0, 2], [1, 2]]
+    assert lists(table, "surrogate", True) == [[2, 3], [3, 0]]
+
+
+def test_a_recommender_is_joined_by_sample() -> None:
+    prompts = pa.table({"sample_id": pa.array([2, 0, 1], pa.int32())})
+    table = rank_recommender(FixedRecommender(), prompts, USERS, method="tuned", k=2)
+    assert lists(table, "tuned", True) == [[2, 3], [3, 0]]
+    assert table["sample_id"].to_pylist() == [1, 2, 1, 2]
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="different trainings"):
+        rank_surrogate(USERS, *surrogate_tensors("b"), k=2)
+    states, vectors = surrogate_tensors()
+    with pytest.raises(ValueError, match="1 test samples have no surrogate state"):
+        rank_surrogate(USERS, {name: tensor[:2] for name, tensor in states.items()}, vectors, k=2)
+    with pytest.raises(ValueError, match="1 test samples have no prompt"):
+        rank_recommender(FixedRecommender(), pa.table({"sample_id": pa.array([1], pa.int32())}), USERS, method="x", k=1)
+    with pytest.raises(ValueError, match="no test row"):
+        rank_baselines(LOG, USERS.slice(0, 1), 4, k=2)

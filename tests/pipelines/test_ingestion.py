@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from pydantic import ValidationError
+
+from coresift.corpus import Source, embedded_corpus, ingest
+from coresift.parameters import Threads
+from coresift.pipelines.ingestion import create_pipeline
+from coresift.pipelines.ingestion.params import IngestionParameters
+
+CONF = Path(__file__).parents[2] / "conf"
+OUTPUTS = {"interactions", "items", "users", "samples", "rejected_rows", "ingestion_report"}
+
+
+def test_the_names_of_datasets_and_parameters_are_not_prefixed():
+    pipeline = create_pipeline()
+    assert pipeline.inputs() == {"raw_interactions", "raw_items", "raw_users", "params:ingestion", "params:threads"}
+    assert pipeline.outputs() == OUTPUTS
+    assert [node.name for node in pipeline.nodes] == ["ingestion.ingest_interactions"]
+
+
+def test_raw_tables_in_and_contracts_out():
+    raw = embedded_corpus(n_users=160, n_items=80)
+    sources = {
+        f"raw_{name}": MemoryDataset(Source(f"raw_{name}", table=getattr(raw, name)))
+        for name in ("interactions", "items", "users")
+    }
+    parameters = {"params:ingestion": MemoryDataset(IngestionParameters()), "params:threads": MemoryDataset(Threads(1))}
+    catalog = DataCatalog({**sources, **parameters, **{name: MemoryDataset() for name in OUTPUTS}})
+    SequentialRunner().run(create_pipeline(), catalog)
+    samples, report = catalog.load("samples"), catalog.load("ingestion_report")
+    assert {name: part["samples"] for name, part in report["splits"].items()} == {
+        name: samples["split"].to_pylist().count(number) for name, number in {"train": 0, "valid": 1, "test": 2}.items()
+    }
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_defaults_agree_between_file_model_and_library():
+    file = yaml.safe_load((CONF / "base/parameters/ingestion.yml").read_text())["ingestion"]
+    defaults = IngestionParameters().model_dump()
+    assert file == defaults
+    library = inspect.signature(ingest).parameters
+    assert {name: library[name].default for name in defaults} == defaults
+
+
+def test_the_test_environment_only_overrides_known_parameters():
+    override = yaml.safe_load((CONF / "test/parameters/ingestion.yml").read_text())["ingestion"]
+    assert IngestionParameters(**override) != IngestionParameters()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"split": "by_month"},
+        {"k_core": -1},
+        {"memory_limit": "lots"},
+        {"samples": "sliding_window"},
+        {"spilt": "auto"},
+    ],
+)
+def test_wrong_parameters_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        IngestionParameters(**wrong)
