@@ -67,7 +67,7 @@ def test_good_input_passes(kedro_run: Callable[..., Result], tmp_path: Path) -> 
     [
         ("interactions", INTERACTIONS.drop(["item_id"]), ["interactions.parquet", "item_id"]),
         ("interactions", INTERACTIONS.drop(["timestamp"]), ["interactions.parquet", "timestamp", "position"]),
-        ("interactions", INTERACTIONS.slice(0, 0), ["interactions.parquet", "empty"]),
+        ("interactions", INTERACTIONS.slice(0, 0), ["interactions.parquet", "has no rows"]),
         ("items", ITEMS.drop(["title"]), ["items.parquet", "title"]),
         (
             "interactions",
@@ -113,8 +113,6 @@ def test_a_missing_file(raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., 
         ("device=gpu", ["parameter 'device'", "'gpu'"]),
     ],
 )
-def test_wrong_parameters(
-    parameter: str, words: list[str], tmp_path: Path, kedro_run: Callable[..., Result]
-) -> None:
+def test_wrong_parameters(parameter: str, words: list[str], tmp_path: Path, kedro_run: Callable[..., Result]) -> None:
     parameters = [parameter] if parameter.startswith("selection.budget") else ["selection.budget=4", parameter]
     expect(kedro_run(*parameters), tmp_path / "data", *words)

@@ -15,7 +15,14 @@ from nbclient import NotebookClient
 
 from coresift.hooks import PIPELINES
 
-TIMED = {"training_log", "selection_report", "evaluation_report", "descent_plot", "ingestion_report", "surrogate_metrics"}
+TIMED = {
+    "training_log",
+    "selection_report",
+    "evaluation_report",
+    "descent_plot",
+    "ingestion_report",
+    "surrogate_metrics",
+}
 """Reports, logs and traces may hold times."""
 
 
@@ -50,7 +57,7 @@ def test_every_dataset_is_there(finished: tuple[Path, str], project_root: Path) 
     data_dir, _ = finished
     with session(project_root, data_dir) as opened:
         catalog = opened.load_context().catalog
-        names = [name for name in catalog.keys() if not name.startswith(("params:", "parameters"))]  # noqa: SIM118
+        names = [name for name in catalog.keys() if not name.startswith(("params:", "parameters"))]
         assert len(names) > 25
         assert [name for name in names if not catalog.exists(name)] == []
 
@@ -80,9 +87,7 @@ def test_every_pipeline_runs_alone(pipeline: str, finished: tuple[Path, str], pr
         assert opened.run(pipeline_names=[pipeline]) is not None
 
 
-def test_the_notebook_runs(
-    finished: tuple[Path, str], project_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_notebook_runs(finished: tuple[Path, str], project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir, _ = finished
     monkeypatch.setenv("CORESIFT_DATA_DIR", str(data_dir))
     folder = project_root / "notebooks"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import defaultdict
 from difflib import get_close_matches
@@ -10,16 +9,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel, ValidationError
 
 from coresift import parameters as shared
-
-logger = logging.getLogger("coresift")
 
 PIPELINES = (
     "ingestion",
@@ -101,21 +99,18 @@ class ParametersHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all sections, and the base model's path where one is given."""
+        """Check all sections, and the base model's path where one is given; make the data folder absolute."""
         raw = context.config_loader["parameters"]
         check_parameters(raw)
         directory = str(raw["data_dir"])
-        self._data_dir = directory if "://" in directory else str(context.project_path / directory)
+        if "://" not in directory:
+            # A run started in a subfolder works on the same data.
+            context.config_loader["parameters"] = {**raw, "data_dir": str(context.project_path / directory)}
         model = raw.get("foundation", {}).get("model")
         if model:
             from coresift.foundation import check_base_model
 
             check_base_model(model)
-
-    @hook_impl
-    def after_catalog_created(self, catalog: DataCatalog) -> None:
-        """Make the data folder absolute, so that a run started in a subfolder works on the same data."""
-        catalog["params:data_dir"] = MemoryDataset(shared.DataDirectory(self._data_dir))
 
 
 class BudgetHook:
@@ -184,5 +179,4 @@ class RunSummaryHook:
             version = catalog["evaluation_report"].resolve_load_version()
             location = f"{report}/{version}/{Path(report).name}" if version else str(report)
             lines = ["", *metrics_summary_lines(catalog.load("metrics")), *lines, f"report: {location}"]
-        for line in lines:
-            logger.info(line)
+        click.echo("\n".join(lines))

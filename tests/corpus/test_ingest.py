@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -115,6 +116,17 @@ def test_ids_match_across_types(ingest_rows, sequences):
     items = [{"item_id": item, "title": "t"} for item in (1, 2, 3)]
     corpus = ingest_rows(rows, items, split="leave_one_out", min_history=0)
     assert corpus.interactions.num_rows == 6
+
+
+def test_arrow_types_of_other_tools_are_read(sequences):
+    table = pa.Table.from_pylist(sequences({"u": ["a", "b", "c", "d"]}))
+    table = table.append_column("position", pa.nulls(4))
+    table = table.append_column("split", pa.array(["train", "train", "valid", "test"]).dictionary_encode())
+    table = table.set_column(1, "item_id", table["item_id"].cast(pa.large_string()))
+    items = pa.table({"item_id": pa.array(["a", "b", "c", "d"]).dictionary_encode(), "title": pa.nulls(4)})
+    corpus = ingest(Source("i", table=table), Source("t", table=items), Source.empty("u"), max_rejected_share=0)
+    assert corpus.interactions["split"].to_pylist() == [0, 0, 1, 2]
+    assert corpus.items["title"].to_pylist() == ["Item a", "Item b", "Item c", "Item d"]
 
 
 def test_the_embedded_corpus_satisfies_the_contracts():

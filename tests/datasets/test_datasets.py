@@ -143,5 +143,5 @@ def test_folders_refuse_pickles_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"pytorch_model\.bin, which may be pickles"):
         ModelDirectoryDataset(filepath=str(tmp_path / "model")).save(folder)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetError, match="lacks adapter_config.json"):
+    with pytest.raises(DatasetError, match=r"lacks adapter_config\.json"):
         PeftAdapterDataset(filepath=str(tmp_path / "adapter")).save(tmp_path / "empty")

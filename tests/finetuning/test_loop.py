@@ -109,6 +109,15 @@ def test_finished_work_is_not_done_again(base_model, prompts, tmp_path):
     assert fine_tune(untouched, prompts, coreset=None, work_folder=tmp_path, options=options) == first
 
 
+def test_a_result_that_moved_away_is_made_again_from_the_last_checkpoint(base_model, prompts, tmp_path):
+    options = FineTuningOptions(epochs=2, batch_size=16, validation_samples=8)
+    first = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    moved = first.folder.rename(tmp_path / "moved")
+    again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    assert fingerprint(again.folder) == fingerprint(moved)
+    assert again.log == first.log
+
+
 def test_weights_count_by_their_ratio(base_model, prompts, tmp_path):
     options = FineTuningOptions(epochs=3, batch_size=4, validation_samples=0)
     first = coreset_of([1, 2, 3], [1.5, 1.5, 0.0])

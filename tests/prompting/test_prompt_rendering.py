@@ -8,7 +8,7 @@ from toy_samples import TITLES, toy_items, toy_samples
 from coresift.prompting import PromptTemplates, render_prompts
 from coresift.storage import SCHEMAS
 
-FULL = "Bought, newest first: Iron Siege; Frost Saga II; Ember Rally\nNext:\n"
+FULL = "Iron Siege; Frost Saga II; Ember Rally\nNext:\n"
 KINDS = ["decoder", "encoder", "chat"]
 
 
@@ -71,11 +71,11 @@ def test_prompt_never_depends_on_its_target(kind, request):
 
 
 def test_history_length_and_order(decoder):
-    assert one(decoder, history_length=2)["prompt"].startswith("Bought, newest first: Iron Siege; Frost Saga II\n")
+    assert one(decoder, history_length=2)["prompt"].startswith("Iron Siege; Frost Saga II\n")
     oldest = one(decoder, history_length=2, history_order="oldest_first")
-    assert oldest["prompt"].startswith("Bought, newest first: Frost Saga II; Iron Siege\n")
-    assert one(decoder, history=())["prompt"] == "Bought, newest first: \nNext:\n"
-    assert one(decoder, history_length=0)["prompt"] == "Bought, newest first: \nNext:\n"
+    assert oldest["prompt"].startswith("Frost Saga II; Iron Siege\n")
+    assert one(decoder, history=())["prompt"] == "\nNext:\n"
+    assert one(decoder, history_length=0)["prompt"] == "\nNext:\n"
 
 
 def test_templates_read_fields_ratings_and_profiles(decoder):

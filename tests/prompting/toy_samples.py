@@ -31,7 +31,7 @@ def toy_samples(histories, targets, ratings=None):
 
 
 def decoder_tokenizer():
-    texts = [f"Bought, newest first: {first}; {second}\nNext:\n" for first in TITLES for second in TITLES]
+    texts = [f"{first}; {second}\nNext:\n" for first in TITLES for second in TITLES]
     return train_tokenizer([*texts, "user assistant", "user, assistant"], vocabulary_size=500, max_tokens=256)
 
 

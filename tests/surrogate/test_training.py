@@ -53,6 +53,13 @@ def test_missing_validation_users_are_refused(world: World) -> None:
         train_surrogate(world.interactions, without, N_ITEMS)
 
 
+def test_validation_targets_that_are_all_in_the_history_are_refused(world: World) -> None:
+    place = world.samples.column_names.index("targets")
+    circular = world.samples.set_column(place, "targets", world.samples["history"])
+    with pytest.raises(ValueError, match="validation targets lie in"):
+        train_surrogate(world.interactions, circular, N_ITEMS)
+
+
 def test_unknown_options_are_refused(world: World) -> None:
     with pytest.raises(TypeError, match="layers"):
         train_surrogate(world.interactions, world.samples, N_ITEMS, layers=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
@@ -43,8 +44,6 @@ def test_most_losses_drop_and_forgetting_counts_epochs(trained: TrainedSurrogate
 
 
 def test_a_sample_without_target_is_refused(world: World) -> None:
-    import pyarrow as pa
-
     broken = world.samples.slice(0, 1).set_column(4, "targets", pa.array([[]], pa.list_(pa.int32())))
     with pytest.raises(ValueError, match="without a target"):
         first_targets(broken)

@@ -97,7 +97,7 @@ def open_source(
 def _read(source: Source, engine: Engine) -> ir.Table:
     """Return the source as an expression, without its rows being read."""
     if source.table is not None:
-        return ibis.memtable(source.table)
+        return ibis.memtable(_with_types(source.table))
     path = str(source.path)
     if "://" not in path and not Path(path).is_file():
         raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
@@ -110,6 +110,12 @@ def _read(source: Source, engine: Engine) -> ir.Table:
         return readers[_format(source)](path)
     except duckdb.Error as error:
         raise _unreadable(source, error) from error
+
+
+def _with_types(table: pa.Table) -> pa.Table:
+    """Return a table whose columns of nothing but null are text, for the database has no type for them."""
+    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _format(source: Source) -> str:

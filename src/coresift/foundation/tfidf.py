@@ -41,6 +41,8 @@ def latent_semantic_vectors(
         known = vectorizer.fit_transform(fit_texts)
     except ValueError as error:
         raise ValueError("no text holds a word to embed: check the titles of the items and the prompts") from error
+    if known.shape[1] == 1:  # a single word needs no directions, and the SVD refuses it
+        return vectorizer.transform(texts).toarray()
     svd = TruncatedSVD(min(dimensions, *known.shape), random_state=random_state).fit(known)
     logger.info(
         "%d directions keep %.0f %% of the variance of %d words and pairs in %d texts.",

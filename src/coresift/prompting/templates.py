@@ -25,7 +25,7 @@ class PromptTemplates:
     """
 
     history_item: str = "{{ item.title }}"
-    prompt: str = "Bought, newest first: {{ history | join('; ') }}\nNext:\n"
+    prompt: str = "{{ history | join('; ') }}\nNext:\n"
     response: str = "{{ target.title }}"
 
 

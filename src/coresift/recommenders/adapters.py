@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -39,7 +41,7 @@ def attach_adapter(body: PreTrainedModel, options: AdapterOptions, *, random_sta
         use_dora=options.use_dora,
         task_type=TaskType.FEATURE_EXTRACTION,
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _without_peft_warnings():
         torch.manual_seed(random_state)
         return get_peft_model(body, config)
 
@@ -76,7 +78,8 @@ def load_adapter(body: PreTrainedModel, folder: Path) -> PeftModel:
     """
     if not (folder / "adapter_model.safetensors").is_file():
         raise ValueError(f"'{folder}' is not an adapter folder: it holds no adapter_model.safetensors")
-    return PeftModel.from_pretrained(body, str(folder), is_trainable=True)
+    with _without_peft_warnings():
+        return PeftModel.from_pretrained(body, str(folder), is_trainable=True)
 
 
 def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
@@ -99,3 +102,11 @@ def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
 def merged_model(model: PeftModel) -> PreTrainedModel:
     """Return a copy of the base model with the adapter's update added to its weights."""
     return copy.deepcopy(model).merge_and_unload()
+
+
+@contextmanager
+def _without_peft_warnings() -> Iterator[None]:
+    """Silence peft's use of an attribute that transformers has renamed; it concerns no one who runs coresift."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*is_gradient_checkpointing")
+        yield

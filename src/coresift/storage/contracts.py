@@ -76,6 +76,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         }
     ),
     "rankings": pa.schema({"sample_id": pa.int32(), "items": _IDS, "scores": _VECTOR}),
+    "method_rankings": pa.schema(
+        {"method": pa.string(), "masked": pa.bool_(), "sample_id": pa.int32(), "items": _IDS, "scores": _VECTOR}
+    ),
     "predictions": pa.schema({"sample_id": pa.int32(), "probability": pa.float32()}),
 }
 """Columns of every table, by dataset name. ``users`` may carry further profile columns."""

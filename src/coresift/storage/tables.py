@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-TableSource = pa.Table | pa.RecordBatchReader | Path
+TableSource: TypeAlias = "pa.Table | pa.RecordBatchReader | Path"
 
 
 def write_table(target: Path, data: TableSource) -> None:

@@ -50,8 +50,9 @@ def sampled_losses(
         items: (C,) ids of sampled items.
         log_counts: logarithm of how often each item was expected in the sample, (C,) or one number for all.
     """
-    positive = (states * item_vectors[targets]).sum(1)
-    others = states @ item_vectors[items].T - log_counts
+    # F.embedding, unlike indexing, sums its gradients in a fixed order on several threads.
+    positive = (states * F.embedding(targets, item_vectors)).sum(1)
+    others = states @ F.embedding(items, item_vectors).T - log_counts
     others = others.masked_fill(items == targets[:, None], -torch.inf)
     return torch.logaddexp(positive, others.logsumexp(1)) - positive
 

@@ -97,15 +97,20 @@ def train_surrogate(
     settings = SurrogateOptions(**options)  # type: ignore[arg-type]
     with torch.random.fork_rng():
         torch.manual_seed(random_state)
-        return _Training(interactions, samples, settings, n_items, random_state, resolve_device(device)).run()
+        place = resolve_device(device)
+        training = _Training(interactions, samples, settings, n_items=n_items, random_state=random_state, device=place)
+        return training.run()
 
 
 class _Training:
+    """The state of one training: model, optimiser, data, and what stops it."""
+
     def __init__(
         self,
         interactions: pa.Table,
         samples: pa.Table,
         options: SurrogateOptions,
+        *,
         n_items: int,
         random_state: int,
         device: torch.device,

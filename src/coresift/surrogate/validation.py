@@ -24,7 +24,7 @@ class Validation:
             random_state: seed of the draw.
 
         Raises:
-            ValueError: there is no validation sample.
+            ValueError: there is no validation sample, or none with a target outside its history.
         """
         rows = np.flatnonzero(np.asarray(pc.equal(samples["split"], VALID)))
         if len(rows) == 0:
@@ -33,7 +33,9 @@ class Validation:
             rows = np.sort(np.random.default_rng(random_state).choice(rows, size=limit, replace=False))
         chosen = samples.take(pa.array(rows))
         self.histories = chosen["history"]
-        self.targets, _ = remove_seen_targets(chosen["targets"], self.histories)
+        self.targets, n_seen = remove_seen_targets(chosen["targets"], self.histories)
+        if len(self.targets.values) == 0:
+            raise ValueError(f"all {n_seen} validation targets lie in the users' histories: check the split settings.")
 
     def measure(self, model: SasRec) -> tuple[float, float]:
         """Return mean NDCG@10 and recall@10."""

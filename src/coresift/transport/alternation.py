@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from coresift.transport.block_cost import BlockCost
+from coresift.transport.active_rows import CostStream
 from coresift.transport.medoid_search import MedoidSearch
 
 LIST_LENGTH = 48
 FLOAT32_MARGIN = 1e-7
 
 
-def alternate(search: MedoidSearch) -> None:
+def alternate(search: MedoidSearch, stream: CostStream, max_rounds: int = 100) -> bool:
     """Moves medoids until no move under a fixed plan gains anything.
 
     The plan stays feasible whichever rows stand in the places of the medoids, so the gains of different medoids add
@@ -24,18 +24,28 @@ def alternate(search: MedoidSearch) -> None:
 
     Args:
         search: the search to improve.
+        stream: the rows that medoids may move to.
+        max_rounds: how many times all medoids move at most.
+
+    Returns:
+        Whether the selection improved.
     """
-    while not search.is_over:
-        positions, replacements = best_moves(search)
+    before = search.objective
+    for _ in range(max_rounds):
+        if search.effort.is_spent:
+            break
+        positions, replacements = best_moves(search, stream)
         if not len(positions) or not search.attempt(positions, replacements):
-            return
+            break
+    return search.objective < before
 
 
-def best_moves(search: MedoidSearch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def best_moves(search: MedoidSearch, stream: CostStream) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The one-to-one moves of largest total gain under the present plan.
 
     Args:
         search: the search whose medoids may move.
+        stream: the rows that medoids may move to.
 
     Returns:
         Which medoids move and the rows they move to.
@@ -45,7 +55,7 @@ def best_moves(search: MedoidSearch) -> tuple[NDArray[np.int64], NDArray[np.int6
         return movable, movable
     served = search.plan.plan[movable] * len(search.indices)
     own = np.asarray(served.multiply(search.rows[movable]).sum(axis=1)).ravel()
-    costs, rows = _best_rows(search.cost, served, own, search.outside)
+    costs, rows = _best_rows(stream, served, own, search.outside)
     medoid, place = np.nonzero(costs < own[:, None] - FLOAT32_MARGIN)
     gains = (own[:, None] - costs)[medoid, place]
     moved, targets = _assign(medoid, rows[medoid, place], gains, len(movable))
@@ -53,29 +63,33 @@ def best_moves(search: MedoidSearch) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _best_rows(
-    cost: BlockCost, served: csr_matrix, own: NDArray[np.float64], outside: NDArray[np.bool_]
+    stream: CostStream, served: csr_matrix, own: NDArray[np.float64], outside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """For every medoid the rows that would serve its validation rows at less than its own cost, in one pass."""
-    entries = served.tocoo()
-    weights = torch.sparse_coo_tensor(
-        torch.as_tensor(np.stack([entries.row, entries.col])),
-        torch.as_tensor(entries.data, dtype=torch.float32),
-        size=served.shape,
-        device=cost.device,
-        check_invariants=True,
-    ).coalesce()
-    limit = torch.as_tensor(own, dtype=torch.float32, device=cost.device)
+    weights = _sparse(served, stream.device)
+    limit = torch.as_tensor(own, dtype=torch.float32, device=stream.device)
     best = limit[:, None].repeat(1, min(LIST_LENGTH, len(outside)))
-    best_rows = torch.zeros(best.shape, dtype=torch.int64, device=cost.device)
-    closed = torch.as_tensor(~outside, device=cost.device)
-    for positions, block in cost.blocks():
-        rows = torch.as_tensor(positions, device=cost.device)
+    best_rows = torch.zeros(best.shape, dtype=torch.int64, device=stream.device)
+    closed = torch.as_tensor(~outside, device=stream.device)
+    for positions, block in stream.blocks():
+        rows = torch.as_tensor(positions, device=stream.device)
         block_costs = torch.sparse.mm(weights, block.T.contiguous())
         block_costs[:, closed[rows]] = torch.inf
         better = (block_costs.amin(dim=1) < best[:, -1]).nonzero()[:, 0]
         if len(better):
             best[better], best_rows[better] = _merge(best[better], best_rows[better], block_costs[better], rows)
     return best.double().cpu().numpy(), best_rows.cpu().numpy()
+
+
+def _sparse(matrix: csr_matrix, device: torch.device) -> torch.Tensor:
+    entries = matrix.tocoo()
+    return torch.sparse_coo_tensor(
+        torch.as_tensor(np.stack([entries.row, entries.col]), dtype=torch.int64),
+        torch.as_tensor(entries.data, dtype=torch.float32),
+        size=matrix.shape,
+        device=device,
+        check_invariants=True,
+    ).coalesce()
 
 
 def _merge(

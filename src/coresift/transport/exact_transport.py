@@ -255,7 +255,9 @@ def _smallest(values: Floats, count: int) -> Integers:
 
 
 def _union(first: Arcs, second: Arcs, n_columns: int) -> Arcs:
-    keys = np.unique(np.concatenate([rows.astype(np.int64) * n_columns + columns for rows, columns in (first, second)]))
+    keys = np.concatenate([rows.astype(np.int64) * n_columns + columns for rows, columns in (first, second)])
+    keys.sort()
+    keys = keys[np.diff(keys, prepend=-1) > 0]
     return keys // n_columns, keys % n_columns
 
 

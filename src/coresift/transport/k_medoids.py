@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from coresift.transport.alternation import alternate
 from coresift.transport.block_cost import BlockCost, as_positions
+from coresift.transport.certified_search import certified_search
 from coresift.transport.greedy_start import greedy_medoids
-from coresift.transport.lagrangian_bound import SelectionRules, lower_bound, reduced_values
-from coresift.transport.medoid_search import MedoidSearch, Progress
+from coresift.transport.lagrangian_bound import SelectionRules
+from coresift.transport.medoid_search import Effort, MedoidSearch, Progress
+from coresift.transport.price_ascent import Prices
 
 logger = logging.getLogger(__name__)
+
+METHODS: dict[str, Callable[[MedoidSearch], tuple[MedoidSearch, Prices, bool]]] = {"certified": certified_search}
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,6 @@ class KMedoidsResult:
     def gap(self) -> float:
         """Objective minus lower bound: how much a better selection could gain at most."""
         return self.objective - self.lower_bound
-
-
-METHODS: dict[str, Callable[[MedoidSearch, int], bool]] = {}
 
 
 def balanced_k_medoids(
@@ -83,34 +82,21 @@ def balanced_k_medoids(
     Raises:
         ValueError: if the method is unknown, the budget does not fit the candidates, or row sets are inconsistent.
     """
-    started = time.perf_counter()
     if method not in METHODS:
         raise ValueError(f"unknown method '{method}': choose one of {', '.join(METHODS)}.")
     if max_solves < 1:
         raise ValueError(f"max_solves is {max_solves}: at least one transport problem has to be solved.")
+    effort = Effort(max_solves, time_limit, on_progress)
     rules = _rules(len(cost), budget, fixed, exclude)
-    start = _start(cost, rules, initial)
-    search = MedoidSearch(
-        cost, rules, start, max_solves=max_solves, time_limit=time_limit, on_progress=on_progress, started=started
-    )
-    certified = METHODS[method](search, random_state)
-    prices = search.plan.target_potentials
-    values = reduced_values(cost, prices, budget)
-    bound = min(lower_bound(cost, rules, prices, values), search.objective)
+    search = MedoidSearch(cost, rules, _start(cost, rules, initial), effort)
+    best, prices, certified = METHODS[method](search)
+    bound = min(prices.bound, best.objective)
     logger.info(
         "Selected %d of %d rows: objective %.6f, lower bound %.6f, %d transport solves",
-        budget, len(cost), search.objective, bound, search.n_solves,
+        budget, len(cost), best.objective, bound, effort.n_solves,
     )  # fmt: skip
-    order = np.sort(search.indices)
-    return KMedoidsResult(order, search.objective, bound, values, certified, search.n_solves, search.trace)
-
-
-def _certified(search: MedoidSearch, random_state: int) -> bool:
-    alternate(search)
-    return False
-
-
-METHODS["certified"] = _certified
+    order = np.sort(best.indices)
+    return KMedoidsResult(order, best.objective, bound, prices.reduced, certified, effort.n_solves, effort.trace)
 
 
 def _rules(n_rows: int, budget: int, fixed: ArrayLike | None, exclude: ArrayLike | None) -> SelectionRules:

@@ -1,9 +1,10 @@
-"""The state of a search for balanced medoids: the best selection so far, its exact plan, and what was spent."""
+"""The state of a search for balanced medoids: a selection, its exact transport plan, and what was spent."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +18,42 @@ IMPROVEMENT = 1e-10
 Progress: TypeAlias = Callable[[dict[str, float]], None]
 
 
+@dataclass
+class Effort:
+    """What a search may spend, what it has spent, and what came of it.
+
+    Attributes:
+        max_solves: transport problems that may be solved.
+        time_limit: seconds after which the search stops; None for no limit.
+        on_progress: called after every improvement with seconds, objective and n_transport_solves.
+        n_solves: transport problems solved so far.
+        trace: (seconds, objective) of the start and of every improvement of the best selection.
+    """
+
+    max_solves: int
+    time_limit: float | None = None
+    on_progress: Progress | None = None
+    n_solves: int = 0
+    trace: list[tuple[float, float]] = field(default_factory=list)
+    _started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the solves or the time are used up."""
+        late = self.time_limit is not None and time.perf_counter() - self._started >= self.time_limit
+        return late or self.n_solves >= self.max_solves
+
+    def record(self, objective: float) -> None:
+        """Notes an objective, if it is the best so far."""
+        if self.trace and objective >= self.trace[-1][1]:
+            return
+        seconds = time.perf_counter() - self._started
+        self.trace.append((seconds, objective))
+        if self.on_progress is not None:
+            solves = float(self.n_solves)
+            self.on_progress({"seconds": seconds, "objective": objective, "n_transport_solves": solves})
+
+
 class MedoidSearch:
     """A selection that only ever improves.
 
@@ -24,9 +61,8 @@ class MedoidSearch:
         cost: the cost of T candidates.
         rules: which selections are allowed.
         start: (n,) distinct rows to start from.
-        max_solves: how many transport problems may be solved in all.
-        time_limit: seconds after which `is_over` turns true; None for no limit.
-        on_progress: called after every improvement with seconds, objective and n_transport_solves.
+        effort: what may be spent; one transport problem is solved at once.
+        prices: (V,) prices near the optimal ones, if some are known.
     """
 
     def __init__(
@@ -34,21 +70,16 @@ class MedoidSearch:
         cost: BlockCost,
         rules: SelectionRules,
         start: NDArray[np.int64],
-        *,
-        max_solves: int,
-        time_limit: float | None,
-        on_progress: Progress | None,
-        started: float,
+        effort: Effort,
+        prices: NDArray[np.float64] | None = None,
     ) -> None:
-        self.cost, self.rules = cost, rules
-        self._max_solves, self._time_limit = max_solves, time_limit
-        self._on_progress, self._started = on_progress, started
+        self.cost, self.rules, self.effort = cost, rules, effort
         self.indices = start.copy()
-        self.rows = cost.rows(start, exact=True)
-        self.plan: TransportPlan = solve_transport(self.rows)
-        self.n_solves = 1
-        self.trace: list[tuple[float, float]] = []
-        self._record()
+        self.rows = cost.rows(start, exact=True).astype(np.float64, copy=False)
+        warm_start = None if prices is None else (np.zeros(len(start)), prices)
+        self.plan: TransportPlan = solve_transport(self.rows, warm_start=warm_start)
+        effort.n_solves += 1
+        effort.record(self.objective)
 
     @property
     def objective(self) -> float:
@@ -56,10 +87,9 @@ class MedoidSearch:
         return self.plan.value
 
     @property
-    def is_over(self) -> bool:
-        """Whether the solves or the time are spent."""
-        late = self._time_limit is not None and time.perf_counter() - self._started >= self._time_limit
-        return late or self.n_solves >= self._max_solves
+    def share(self) -> float:
+        """Validation rows that a medoid serves, V/n."""
+        return self.rows.shape[1] / self.rows.shape[0]
 
     @property
     def movable(self) -> NDArray[np.bool_]:
@@ -73,30 +103,37 @@ class MedoidSearch:
         mask[self.indices] = False
         return mask
 
-    def attempt(self, positions: NDArray[np.int64], replacements: NDArray[np.int64]) -> bool:
-        """Replaces medoids if that lowers the objective.
+    def solve_with(self, positions: NDArray[np.int64], replacements: NDArray[np.int64]) -> TransportPlan:
+        """The exact plan after a replacement, which is adopted if it lowers the objective.
 
         Args:
             positions: (k,) which medoids go.
             replacements: (k,) rows that come in their places; the selection must stay distinct.
 
         Returns:
-            Whether the selection changed.
+            The plan, whose value is above `objective` if the replacement was not adopted.
         """
         removed = self.rows[positions].copy()
         self.rows[positions] = self.cost.rows(replacements, exact=True)
         plan = solve_transport(self.rows, warm_start=self.plan)
-        self.n_solves += 1
-        if plan.value >= self.plan.value - IMPROVEMENT:
+        self.effort.n_solves += 1
+        if plan.value < self.plan.value - IMPROVEMENT:
+            self.plan, self.indices[positions] = plan, replacements
+            self.effort.record(self.objective)
+        else:
             self.rows[positions] = removed
-            return False
-        self.plan, self.indices[positions] = plan, replacements
-        self._record()
-        return True
+        return plan
 
-    def _record(self) -> None:
-        seconds = time.perf_counter() - self._started
-        self.trace.append((seconds, self.objective))
-        if self._on_progress is not None:
-            report = {"seconds": seconds, "objective": self.objective, "n_transport_solves": float(self.n_solves)}
-            self._on_progress(report)
+    def attempt(self, positions: NDArray[np.int64], replacements: NDArray[np.int64]) -> bool:
+        """Replaces medoids if that lowers the objective.
+
+        Args:
+            positions: (k,) which medoids go.
+            replacements: (k,) rows that come in their places.
+
+        Returns:
+            Whether the selection changed.
+        """
+        before = self.plan
+        self.solve_with(positions, replacements)
+        return self.plan is not before

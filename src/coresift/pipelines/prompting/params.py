@@ -16,7 +16,7 @@ class TemplateParameters(StrictParameters):
         "{{ item.title }}", description="One item of a history; item has title, categories, text and rating."
     )
     prompt: str = Field(
-        "Bought, newest first: {{ history | join('; ') }}\nNext:\n",
+        "{{ history | join('; ') }}\nNext:\n",
         description="What the model is asked; history is the list of rendered items, user the profile's columns.",
     )
     response: str = Field(

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
+from recommender_cases import items_table, prompts_table, small_base_model
+
+from coresift.datasets.validators import MetricsContract
+from coresift.evaluation import METHOD_RANKINGS, METHODS
+from coresift.parameters import Device, Dtype, RecommenderParameters, Seed, Threads
+from coresift.pipelines.evaluation import create_pipeline
+from coresift.pipelines.evaluation.params import EvaluationParameters
+from coresift.recommenders import AdapterOptions, build_recommender
+from coresift.storage import SCHEMAS
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def fresh_adapter(base_model, items, folder):
+    options = AdapterOptions(r=2)
+    recommender = build_recommender("dense", base_model=base_model, items=items, adapter=options, device="cpu")
+    folder.mkdir()
+    recommender.save(folder)
+    return folder
+
+
+def world(tmp_path):
+    prompts, items = prompts_table(20, split=2), items_table()
+    targets = pa.array([[item] for item in prompts["target_id"].to_pylist()], pa.list_(pa.int32()))
+    histories = prompts["history"].to_pylist()
+    pairs = [
+        (user, item, split) for user, row in enumerate(histories) for item, split in zip(row, (0, 0, 1), strict=True)
+    ]
+    users, bought, splits = zip(*pairs, strict=True)
+    log = pa.schema({"user_id": pa.int32(), "item_id": pa.int32(), "split": pa.int8()})
+    base_model = small_base_model(tmp_path / "base", "bert")
+    return {
+        "adapter": fresh_adapter(base_model, items, tmp_path / "adapter"),
+        "base_model": base_model,
+        "prompts": prompts.drop_columns("history"),
+        "items": items,
+        "samples": prompts.select(["sample_id", "history", "split"]).append_column("targets", targets),
+        "interactions": pa.table({"user_id": users, "item_id": bought, "split": splits}, log),
+        "surrogate_states": {"sample_id": torch.arange(20), "state": torch.eye(20, 8)},
+        "item_vectors": {"item_id": torch.arange(items.num_rows), "vector": torch.eye(items.num_rows, 8)},
+        "params:evaluation": EvaluationParameters(n_resamples=100),
+        "params:recommender": RecommenderParameters(),
+        "params:device": Device("cpu"),
+        "params:dtype": Dtype("auto"),
+        "params:threads": Threads(1),
+        "params:seed": Seed(0),
+    }
+
+
+def test_defaults_agree_between_file_and_model():
+    file = yaml.safe_load((CONF / "base/parameters/evaluation.yml").read_text())["evaluation"]
+    assert file == EvaluationParameters().model_dump()
+    EvaluationParameters(**yaml.safe_load((CONF / "test/parameters/evaluation.yml").read_text())["evaluation"])
+
+
+def run(pipeline, data):
+    catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
+    return {name: output.load() for name, output in SequentialRunner().run(pipeline, catalog).items()}
+
+
+def test_an_adapter_becomes_metrics_and_a_report(tmp_path):
+    data, pipeline = world(tmp_path), create_pipeline()
+    assert pipeline.inputs() == set(data)
+    outputs = run(pipeline, data)
+    metrics = MetricsContract().validate(json.loads(json.dumps(outputs["metrics"], allow_nan=False)))
+    assert metrics["users"] == 20
+    assert [row["method"] for row in metrics["rows"] if row["masked"]] == list(METHODS)
+    assert outputs["rankings"].schema == SCHEMAS["rankings"]
+    assert outputs["predictions"].num_rows == 0
+    seen = {(row["sample_id"], item) for row in data["samples"].to_pylist() for item in row["history"]}
+    listed = {(row["sample_id"], item) for row in outputs["rankings"].to_pylist() for item in row["items"]}
+    assert not seen & listed
+    assert outputs["user_metrics"].num_rows == 2 * len(METHODS) * 20
+    assert "20 test users" in outputs["evaluation_report"]
+    assert len(outputs["metrics_plot"].axes) == 2
+
+
+def test_all_methods_share_one_schema_and_a_fresh_adapter_ranks_like_the_untuned_model(tmp_path):
+    ranking_nodes = [f"evaluation.{name}" for name in ("rank_with_language_model", "rank_with_baselines")]
+    outputs = run(create_pipeline().filter(node_names=ranking_nodes), world(tmp_path))
+    rankings = outputs["recommender_rankings"]
+    assert rankings.schema == outputs["baseline_rankings"].schema == METHOD_RANKINGS
+    tuned, untuned = (rankings.filter(pc.equal(rankings["method"], name)) for name in ("tuned", "untuned"))
+    assert tuned["items"].equals(untuned["items"])
