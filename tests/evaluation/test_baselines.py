@@ -81,7 +81,7 @@ def test_known_figures_of_games(baseline, with_mask: list[float], without_mask: 
     assert figures(baseline(table, 17_332, len(targets), 20), targets) == without_mask
 
 
-def test_item_neighbours_on_games_are_within_half_a_user_of_the_known_figure(games: tuple) -> None:
+def test_item_neighbours_on_games_are_within_one_user_of_the_known_figure(games: tuple) -> None:
     table, histories, targets = games
     measured = figures(item_knn(table, 17_332, histories, 20, seen=histories), targets)
     assert measured == pytest.approx([0.0128, 0.0211, 0.0084, 0.0110], abs=1.01e-4)

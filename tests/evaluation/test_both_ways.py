@@ -7,8 +7,9 @@ import pyarrow as pa
 import torch
 from evaluation_cases import IDS
 
-from coresift.evaluation import METHOD_RANKINGS, label_rankings, rank_both_ways, rankings_table
+from coresift.evaluation import label_rankings, rank_both_ways, rankings_table
 from coresift.ranking import top_items
+from coresift.storage import SCHEMAS
 
 
 def test_lists_equal_those_ranked_with_and_without_the_mask() -> None:
@@ -25,7 +26,7 @@ def test_lists_equal_those_ranked_with_and_without_the_mask() -> None:
 def test_tables_drop_padding_and_name_the_method() -> None:
     ids, scores = torch.tensor([[4, 2], [7, -1]]), torch.tensor([[0.5, 0.25], [1.0, -torch.inf]])
     table = label_rankings(rankings_table(pa.array([3, 9]), ids, scores), "tuned", masked=True)
-    assert table.schema == METHOD_RANKINGS
+    assert table.schema == SCHEMAS["method_rankings"]
     assert table["items"].to_pylist() == [[4, 2], [7]]
     assert table["scores"].to_pylist() == [[0.5, 0.25], [1.0]]
     assert table["sample_id"].to_pylist() == [3, 9]

@@ -7,9 +7,9 @@ import pytest
 import torch
 from evaluation_cases import interactions, samples
 
-from coresift.evaluation import METHOD_RANKINGS, rank_baselines, rank_recommender, rank_surrogate
+from coresift.evaluation import rank_baselines, rank_recommender, rank_surrogate
 from coresift.ranking import top_items
-from coresift.storage import Tensors
+from coresift.storage import SCHEMAS, Tensors
 
 LOG = interactions([(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 2, 0), (2, 3, 1)])
 USERS = samples([[0], [0], [1, 2]], [[1], [2], [0]], splits=[0, 2, 2])
@@ -36,7 +36,7 @@ def lists(table: pa.Table, method: str, masked: bool) -> list[list[int]]:
 
 def test_baselines_rank_test_users_both_ways() -> None:
     table = rank_baselines(LOG, USERS, 4, k=2)
-    assert table.schema == METHOD_RANKINGS
+    assert table.schema == SCHEMAS["method_rankings"]
     assert lists(table, "most_popular", True) == [[1, 2], [0, 3]]
     assert lists(table, "most_popular", False) == [[0, 1], [0, 1]]
     assert lists(table, "popular_recently", True)[0][0] == 3

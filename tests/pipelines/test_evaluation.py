@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
 from recommender_cases import items_table, prompts_table, small_base_model
 
 from coresift.datasets.validators import MetricsContract
-from coresift.evaluation import METHOD_RANKINGS, METHODS
+from coresift.evaluation import METHODS
 from coresift.parameters import Device, Dtype, RecommenderParameters, Seed, Threads
 from coresift.pipelines.evaluation import create_pipeline
 from coresift.pipelines.evaluation.params import EvaluationParameters
@@ -93,6 +93,6 @@ def test_all_methods_share_one_schema_and_a_fresh_adapter_ranks_like_the_untuned
     ranking_nodes = [f"evaluation.{name}" for name in ("rank_with_language_model", "rank_with_baselines")]
     outputs = run(create_pipeline().filter(node_names=ranking_nodes), world(tmp_path))
     rankings = outputs["recommender_rankings"]
-    assert rankings.schema == outputs["baseline_rankings"].schema == METHOD_RANKINGS
+    assert rankings.schema == outputs["baseline_rankings"].schema == SCHEMAS["method_rankings"]
     tuned, untuned = (rankings.filter(pc.equal(rankings["method"], name)) for name in ("tuned", "untuned"))
     assert tuned["items"].equals(untuned["items"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
 from coresift.evaluation.both_ways import (
-    METHOD_RANKINGS,
     combine_rankings,
     label_rankings,
     masked_rankings,
@@ -21,7 +20,6 @@ from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
 __all__ = [
     "KS",
     "METHODS",
-    "METHOD_RANKINGS",
     "bootstrap_mean",
     "combine_rankings",
     "corpus_facts",

@@ -11,17 +11,7 @@ import torch
 from torch import Tensor
 
 from coresift.ranking import Lists, list_lengths, list_rows
-
-METHOD_RANKINGS = pa.schema(
-    {
-        "method": pa.string(),
-        "masked": pa.bool_(),
-        "sample_id": pa.int32(),
-        "items": pa.list_(pa.int32()),
-        "scores": pa.list_(pa.float32()),
-    }
-)
-"""Lists of several methods in one table."""
+from coresift.storage import SCHEMAS
 
 
 def rank_both_ways(
@@ -72,7 +62,7 @@ def label_rankings(rankings: pa.Table, method: str, *, masked: bool) -> pa.Table
     """Return a table of lists with its method and whether the history was masked."""
     n_rows = rankings.num_rows
     columns = {"method": pa.repeat(pa.scalar(method), n_rows), "masked": pa.repeat(pa.scalar(masked), n_rows)}
-    return pa.table(columns | {name: rankings[name] for name in rankings.column_names}, METHOD_RANKINGS)
+    return pa.table(columns | {name: rankings[name] for name in rankings.column_names}, SCHEMAS["method_rankings"])
 
 
 def combine_rankings(*tables: pa.Table) -> pa.Table:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from coresift.compute import resolve_device
 
-EXACT_DISTANCE = "donot_use_mm_for_euclid_dist"
+NEAR = 1e-3
+DIFFERENCES = 2**14
 BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**26}
 RELATIVE_ROUNDING = 4e-6
 
@@ -88,7 +89,7 @@ class BlockCost:
         """The largest distance between a training and a validation row; 1 if all distances are 0.
 
         A float32 pass with norm bounds finds every row that rounding allows to hold the largest distance; those rows
-        are measured again in float64 from differences, so that the scale does not depend on the block size.
+        are measured again in float64, so that the scale does not depend on the block size.
         """
         if self._given_scale is not None:
             return float(self._given_scale)
@@ -100,7 +101,7 @@ class BlockCost:
 
         Args:
             indices: (k,) positions of training rows.
-            exact: measure in float64 from differences, instead of float32 from products.
+            exact: measure in float64, to the precision of differences, instead of float32.
 
         Returns:
             (k, V) costs: float32, or float64 where exact.
@@ -151,7 +152,8 @@ class BlockCost:
         return part
 
     def _prepare_targets(self) -> None:
-        self._center = self._valid.double().mean(dim=0).to(torch.float32)
+        self._exact_center = self._valid.double().mean(dim=0)
+        self._center = self._exact_center.to(torch.float32)
         centred = self._valid.to(torch.float32) - self._center
         self._minus_twice_valid = (-2.0 * centred).T.contiguous()
         self._valid_square = centred.square().sum(dim=1)
@@ -169,13 +171,21 @@ class BlockCost:
         return costs.sub_(self._offset[positions].to(torch.float32)[:, None]) if self.gradient_weight else costs
 
     def _exact_rows(self, positions: torch.Tensor) -> torch.Tensor:
-        valid = self._valid.double()
-        parts = [
-            torch.cdist(self._train[chunk].double(), valid, compute_mode=EXACT_DISTANCE)
-            for chunk in positions.split(self.block_size)
-        ]
-        distances = torch.cat(parts) if parts else valid.new_empty((0, self.n_targets))
+        parts = [self._exact_distances(chunk) for chunk in positions.split(self.block_size)]
+        distances = torch.cat(parts) if parts else self._valid.new_empty((0, self.n_targets), dtype=torch.float64)
         return distances.div_(self.distance_scale).sub_(self._offset[positions][:, None])
+
+    def _exact_distances(self, positions: torch.Tensor) -> torch.Tensor:
+        """Float64 distances: from products where these are precise, from differences where rows nearly coincide."""
+        train = self._train[positions].double()
+        centred, valid = train - self._exact_center, self._valid.double() - self._exact_center
+        sizes = centred.square().sum(dim=1)[:, None] + valid.square().sum(dim=1)
+        squares = torch.addmm(sizes, centred, valid.T, alpha=-2.0)
+        rows, columns = (squares < NEAR * sizes).nonzero(as_tuple=True)
+        for part in torch.arange(len(rows), device=self.device).split(DIFFERENCES):
+            differences = train[rows[part]] - self._valid[columns[part]].double()
+            squares[rows[part], columns[part]] = differences.square().sum(dim=1)
+        return squares.sqrt_()
 
     def _rows_that_may_hold_the_largest_distance(self) -> NDArray[np.int64]:
         """Positions whose largest distance, up to float32 rounding, reaches the largest of all rows."""
@@ -198,10 +208,8 @@ class BlockCost:
         return torch.cat(parts).double().cpu().numpy() * (1.0 + RELATIVE_ROUNDING)
 
     def _largest_distance(self, positions: NDArray[np.int64]) -> float:
-        rows = torch.unique(self._train[torch.as_tensor(positions, device=self.device)], dim=0).double()
-        valid = self._valid.double()
-        chunks = rows.split(self.block_size)
-        return max(float(torch.cdist(chunk, valid, compute_mode=EXACT_DISTANCE).max()) for chunk in chunks)
+        chunks = torch.as_tensor(positions, device=self.device).split(self.block_size)
+        return max(float(self._exact_distances(chunk).max()) for chunk in chunks)
 
 
 def _as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from coresift.transport.block_cost import BlockCost, as_positions
 from coresift.transport.certified_search import certified_search
 from coresift.transport.greedy_start import greedy_medoids
-from coresift.transport.lagrangian_bound import SelectionRules
+from coresift.transport.lagrangian_bound import SelectionRules, lower_bound
 from coresift.transport.medoid_search import Effort, MedoidSearch, Progress
 from coresift.transport.price_ascent import Prices
 
@@ -90,7 +90,7 @@ def balanced_k_medoids(
     rules = _rules(len(cost), budget, fixed, exclude)
     search = MedoidSearch(cost, rules, _start(cost, rules, initial), effort)
     best, prices, certified = METHODS[method](search)
-    bound = min(prices.bound, best.objective)
+    bound = min(lower_bound(cost, rules, prices.values, prices.reduced), best.objective)
     logger.info(
         "Selected %d of %d rows: objective %.6f, lower bound %.6f, %d transport solves",
         budget, len(cost), best.objective, bound, effort.n_solves,

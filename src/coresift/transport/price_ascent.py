@@ -12,7 +12,8 @@ all costs. A pass over all rows between rounds brings in the rows that the new p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,11 +21,14 @@ from numpy.typing import NDArray
 
 from coresift.transport.active_rows import ActiveRows
 from coresift.transport.block_cost import BlockCost
-from coresift.transport.lagrangian_bound import SelectionRules, lower_bound, reduced_values
+from coresift.transport.lagrangian_bound import SelectionRules, reduced_values
 
 ROWS_PER_MEDOID = 3
-COLUMNS_PER_CLAIM = 16
+COLUMNS_PER_CLAIM = 32
 LEAST_COLUMNS = 64
+ROUNDS = (10, 20, 40, 80)
+FIRST_STEP = 0.25
+NULL_SHRINKAGE = 0.5
 STEP_SHRINKAGE = 0.8
 PATIENCE = 5
 MEMORY = 0.05
@@ -38,7 +42,7 @@ class Prices:
     Attributes:
         values: (V,) the prices y.
         reduced: (T,) reduced values of all rows at these prices.
-        bound: L(y), or minus infinity before it was computed.
+        bound: L(y).
         averages: (T,) how often each row was among the cheapest of late.
         step: relative length of the next step.
     """
@@ -47,11 +51,11 @@ class Prices:
     reduced: NDArray[np.float64]
     bound: float
     averages: NDArray[np.float64]
-    step: float = 1.0
+    step: float = FIRST_STEP
 
 
 def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]) -> Prices:
-    """Proves the bound at some prices, in one pass.
+    """The bound at some prices, in one pass and in float32 precision.
 
     Args:
         cost: the cost of T candidates.
@@ -62,7 +66,8 @@ def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]
         The prices with their bound, without averages.
     """
     reduced = reduced_values(cost, values, rules.budget)
-    return Prices(values, reduced, lower_bound(cost, rules, values, reduced), np.zeros(len(cost)))
+    bound = float(values.mean() + reduced[rules.cheapest(reduced)].mean())
+    return Prices(values, reduced, bound, np.zeros(len(cost)))
 
 
 def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64]) -> ActiveRows:
@@ -77,39 +82,56 @@ def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: ND
     Returns:
         The active rows.
     """
-    allowed = rules.candidates.copy()
-    allowed[rules.fixed] = True
-    rows = np.flatnonzero(allowed)
-    cheap = rows[np.argsort(prices.reduced[rows], kind="stable")[: ROWS_PER_MEDOID * rules.budget]]
     averaged = np.flatnonzero(prices.averages > RELEVANT_AVERAGE)
-    return ActiveRows(cost, np.unique(np.concatenate([cheap, averaged, keep])))
+    cheap = _cheap(rules, prices.reduced, ROWS_PER_MEDOID)
+    return ActiveRows(cost, np.unique(np.concatenate([cheap, averaged, rules.fixed, keep])))
 
 
 def ascend(
-    cost: BlockCost, rules: SelectionRules, active: ActiveRows, prices: Prices, *, target: float, n_steps: int
-) -> Prices:
-    """One round of ascent on the active rows.
+    cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64], target: float
+) -> Iterator[Prices]:
+    """Raises the bound in rounds of growing length.
+
+    A round that ends with a worse bound over all rows, because its prices made inactive rows attractive, is taken
+    back: the next one starts again with these rows active and a shorter step.
 
     Args:
         cost: the cost of T candidates.
         rules: which selections the bound is for.
-        active: rows that take part.
         prices: where to start.
+        keep: rows that are active in any case.
         target: the objective of a selection, which the bound cannot exceed (Polyak's step length).
-        n_steps: how many steps.
 
-    Returns:
-        The best prices found, with their reduced values and bound over all rows.
+    Yields:
+        After every round the best prices so far, with reduced values of all rows and the averages of the round.
     """
+    tempting = keep
+    for n_steps in ROUNDS:
+        active = active_rows(cost, rules, prices, np.concatenate([keep, tempting]))
+        found = _ascend_once(cost, rules, active, prices, target=target, n_steps=n_steps)
+        tempting = _cheap(rules, found.reduced, ROWS_PER_MEDOID - 1)
+        if found.bound > prices.bound:
+            prices = found
+        else:
+            prices = replace(prices, averages=found.averages, step=NULL_SHRINKAGE * prices.step)
+        yield prices
+
+
+def _cheap(rules: SelectionRules, reduced: NDArray[np.float64], per_medoid: int) -> NDArray[np.int64]:
+    rows = np.flatnonzero(rules.candidates)
+    return rows[np.argsort(reduced[rows], kind="stable")[: per_medoid * rules.budget]]
+
+
+def _ascend_once(
+    cost: BlockCost, rules: SelectionRules, active: ActiveRows, prices: Prices, *, target: float, n_steps: int
+) -> Prices:
     round_ = _Round(cost, rules, active, prices)
     for _ in range(n_steps):
         round_.step(target)
-    values = round_.best_prices.double().cpu().numpy()
     averages = np.zeros(len(cost))
     averages[active.positions] = round_.averages.double().cpu().numpy()
-    reduced = reduced_values(cost, values, rules.budget)
-    bound = float(values.mean() + reduced[rules.cheapest(reduced)].mean())
-    return Prices(values, reduced, bound, averages, round_.length)
+    found = price_at(cost, rules, round_.best_prices.double().cpu().numpy())
+    return replace(found, averages=averages, step=round_.length)
 
 
 class _Round:

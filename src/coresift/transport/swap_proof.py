@@ -26,46 +26,64 @@ def prove_swap_optimum(search: MedoidSearch) -> bool:
         Whether the proof was completed; False if the effort is spent or there are more than 2**26 costs.
     """
     candidates = np.flatnonzero(search.rules.candidates)
-    if len(candidates) * search.cost.n_targets > PROOF_ENTRIES:
+    if len(candidates) * search.cost.n_targets > PROOF_ENTRIES or search.effort.is_spent:
         return False
-    costs = torch.as_tensor(search.cost.rows(candidates, exact=True))
+    proof = _Proof(search, candidates)
     movable = np.flatnonzero(search.movable)
-    n_proved, turn = 0, 0
-    while n_proved < len(movable):
-        medoid = int(movable[turn % len(movable)])
-        status = _settle(search, medoid, candidates, costs)
-        if status is None:
+    n_settled, turn = 0, 0
+    while n_settled < len(movable):
+        is_settled = proof.settle(int(movable[turn]))
+        if is_settled is None:
             return False
-        n_proved, turn = (n_proved + 1, turn + 1) if status else (0, turn)
+        n_settled, turn = (n_settled + 1, (turn + 1) % len(movable)) if is_settled else (0, turn)
     return True
 
 
-def _settle(search: MedoidSearch, medoid: int, candidates: NDArray[np.int64], costs: torch.Tensor) -> bool | None:
-    """True if no exchange of the medoid helps, False if one did and was made, None if the effort is spent."""
-    places = np.flatnonzero(search.outside[candidates])
-    bounds = _first_bounds(search, medoid, costs[torch.as_tensor(places)])
-    while True:
-        is_open = bounds < search.objective - IMPROVEMENT
-        places, bounds = places[is_open], bounds[is_open]
-        if not len(places):
-            return True
-        if search.effort.is_spent:
-            return None
-        best = int(bounds.argmin())
-        before = search.plan
-        plan = search.solve_with(np.array([medoid]), candidates[places[[best]]])
-        if search.plan is not before:
-            return False
-        worth = lower_tail_mean(costs[torch.as_tensor(places)] - torch.as_tensor(plan.target_potentials), search.share)
-        learned = plan.value + (worth.numpy() - plan.source_potentials[medoid]) / len(search.indices)
-        bounds = np.maximum(bounds, learned)
-        bounds[best] = plan.value
+class _Proof:
+    """Lower bounds on the objective after an exchange."""
 
+    def __init__(self, search: MedoidSearch, candidates: NDArray[np.int64]) -> None:
+        self.search, self.candidates = search, candidates
+        self.costs = torch.as_tensor(search.cost.rows(candidates, exact=True))
+        self._price()
 
-def _first_bounds(search: MedoidSearch, medoid: int, costs: torch.Tensor) -> NDArray[np.float64]:
-    """Bounds from the present duals; none for an only medoid, whose replacements serve everything."""
-    if len(search.indices) == 1:
-        return costs.mean(dim=1).numpy()
-    gone = removal(search)
-    worth = lower_tail_mean(costs - torch.as_tensor(gone.prices_without(medoid)), search.share).numpy()
-    return search.objective + (worth - gone.values[medoid]) / len(search.indices)
+    def settle(self, medoid: int) -> bool | None:
+        """True if no exchange of a medoid helps, False if one did and was made, None if the effort is spent."""
+        search = self.search
+        places, bounds = self._open_exchanges(medoid)
+        while len(places):
+            if search.effort.is_spent:
+                return None
+            best, before = int(bounds.argmin()), search.plan
+            plan = search.solve_with(np.array([medoid]), self.candidates[places[[best]]])
+            if search.plan is not before:
+                self._price()
+                return False
+            learned = self._worth(places, plan.target_potentials) - plan.source_potentials[medoid]
+            bounds = np.maximum(bounds, plan.value + learned / len(search.indices))
+            bounds[best] = plan.value
+            is_open = bounds < search.objective - IMPROVEMENT
+            places, bounds = places[is_open], bounds[is_open]
+        return True
+
+    def _price(self) -> None:
+        self.gone = removal(self.search)
+        self.outside = np.flatnonzero(self.search.outside[self.candidates])
+        self.worth = np.full(len(self.candidates), np.inf)
+        self.worth[self.outside] = self._worth(self.outside, self.gone.prices)
+
+    def _worth(self, places: NDArray[np.int64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+        reduced = self.costs[torch.as_tensor(places)] - torch.as_tensor(prices)
+        return lower_tail_mean(reduced, self.search.share).numpy()
+
+    def _open_exchanges(self, medoid: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The exchanges that the present duals leave open: first by a cheap bound, then by the prices of removal."""
+        objective, n_medoids = self.search.objective, len(self.search.indices)
+        if n_medoids == 1:
+            bounds = self.costs[torch.as_tensor(self.outside)].mean(dim=1).numpy()
+            return self.outside[bounds < objective - IMPROVEMENT], bounds[bounds < objective - IMPROVEMENT]
+        least = -IMPROVEMENT * n_medoids
+        places = np.flatnonzero(self.worth - self.search.plan.source_potentials[medoid] < least)
+        refined = self._worth(places, self.gone.prices_without(medoid)) - self.gone.values[medoid]
+        is_open = refined < least
+        return places[is_open], objective + refined[is_open] / n_medoids
