@@ -2,15 +2,11 @@ from __future__ import annotations
 
 import json
 import random
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
 from recommender_cases import items_table, prompts_table, small_base_model
 
 from coresift.finetuning import FineTuningOptions, fine_tune

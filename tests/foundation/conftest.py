@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-sys.path.insert(0, str(Path(__file__).parent))
 from toy_catalogue import SMALL, toy_items
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from coresift.foundation import build_base_model
 

@@ -92,7 +92,7 @@ def test_any_text_survives_the_tokenizer(trained_folder):
 
 
 def test_another_process_trains_the_same_model(trained_folder, tmp_path):
-    command = [sys.executable, "-c", TRAIN_AGAIN, str(tmp_path / "again"), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", TRAIN_AGAIN, str(tmp_path / "again"), str(Path(__file__).parents[1] / "cases")]
     environment = os.environ | {"PYTHONHASHSEED": "random"}
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert again.stdout.strip() == fingerprint(trained_folder)

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
 from recommender_cases import TITLES, items_table, prompts_table, small_base_model
 
 from coresift.parameters import (

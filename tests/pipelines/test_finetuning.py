@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pyarrow as pa
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "recommenders"))
 from recommender_cases import items_table, prompts_table, small_base_model
 
 from coresift.finetuning import FineTuningOptions

@@ -7,14 +7,15 @@ import logging
 from coresift.transport.alternation import alternate
 from coresift.transport.lagrangian_bound import lower_bound
 from coresift.transport.medoid_search import MedoidSearch
-from coresift.transport.price_ascent import ROUNDS, Prices, active_rows, ascend, price_at
+from coresift.transport.price_ascent import Prices, active_rows, ascend, price_at
 from coresift.transport.swap_proof import prove_swap_optimum
 from coresift.transport.swap_search import SwapSearch
 
 logger = logging.getLogger(__name__)
 
 FULL_ROUNDS = 1
-RESTARTS = 2
+FIRST_RESTART = 3
+STANDSTILL = 5e-3
 CLOSED_GAP = 1e-9
 
 
@@ -42,18 +43,22 @@ def certified_search(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
 
 
 def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
-    """Raises the bound, and starts again from the rows that its averages choose."""
+    """Raises the bound, and starts again from the rows that its averages choose, until the gap stands still."""
     cost, rules, effort = search.cost, search.rules, search.effort
     prices = price_at(cost, rules, search.rows.min(axis=0))
+    gap = search.objective - prices.bound
     rounds = ascend(cost, rules, prices, search.indices, search.objective)
     for n_round, prices in enumerate(rounds, start=1):
         if effort.is_spent or _is_closed(search, prices):
             break
-        if n_round > len(ROUNDS) - RESTARTS:
+        if n_round >= FIRST_RESTART:
             other = MedoidSearch(cost, rules, rules.cheapest(-prices.averages), effort, prices.values)
             alternate(other, active_rows(cost, rules, prices, other.indices))
             search = min(search, other, key=lambda found: found.objective)
         logger.info("objective %.6f, lower bound %.6f", search.objective, prices.bound)
+        last_gap, gap = gap, search.objective - prices.bound
+        if n_round > FIRST_RESTART and last_gap - gap < STANDSTILL * gap:
+            break
     return search, prices
 
 

@@ -12,13 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 from coresift.transport.block_cost import BlockCost, as_positions
 from coresift.transport.certified_search import certified_search
 from coresift.transport.greedy_start import greedy_medoids
+from coresift.transport.itra_exchange import itra, itra_released
 from coresift.transport.lagrangian_bound import SelectionRules, lower_bound
 from coresift.transport.medoid_search import Effort, MedoidSearch, Progress
 from coresift.transport.price_ascent import Prices
 
 logger = logging.getLogger(__name__)
 
-METHODS: dict[str, Callable[[MedoidSearch], tuple[MedoidSearch, Prices, bool]]] = {"certified": certified_search}
+METHODS: dict[str, Callable[[MedoidSearch], tuple[MedoidSearch, Prices, bool]]] = {
+    "certified": certified_search,
+    "itra": itra,
+    "itra_released": itra_released,
+}
 
 
 @dataclass(frozen=True)

@@ -103,19 +103,22 @@ class MedoidSearch:
         mask[self.indices] = False
         return mask
 
-    def solve_with(self, positions: NDArray[np.int64], replacements: NDArray[np.int64]) -> TransportPlan:
+    def solve_with(
+        self, positions: NDArray[np.int64], replacements: NDArray[np.int64], *, is_warm: bool = True
+    ) -> TransportPlan:
         """The exact plan after a replacement, which is adopted if it lowers the objective.
 
         Args:
             positions: (k,) which medoids go.
             replacements: (k,) rows that come in their places; the selection must stay distinct.
+            is_warm: start from the present plan, or from scratch.
 
         Returns:
             The plan, whose value is above `objective` if the replacement was not adopted.
         """
         removed = self.rows[positions].copy()
         self.rows[positions] = self.cost.rows(replacements, exact=True)
-        plan = solve_transport(self.rows, warm_start=self.plan)
+        plan = solve_transport(self.rows, warm_start=self.plan if is_warm else None)
         self.effort.n_solves += 1
         if plan.value < self.plan.value - IMPROVEMENT:
             self.plan, self.indices[positions] = plan, replacements
@@ -124,16 +127,17 @@ class MedoidSearch:
             self.rows[positions] = removed
         return plan
 
-    def attempt(self, positions: NDArray[np.int64], replacements: NDArray[np.int64]) -> bool:
+    def attempt(self, positions: NDArray[np.int64], replacements: NDArray[np.int64], *, is_warm: bool = True) -> bool:
         """Replaces medoids if that lowers the objective.
 
         Args:
             positions: (k,) which medoids go.
             replacements: (k,) rows that come in their places.
+            is_warm: start from the present plan, or from scratch.
 
         Returns:
             Whether the selection changed.
         """
         before = self.plan
-        self.solve_with(positions, replacements)
+        self.solve_with(positions, replacements, is_warm=is_warm)
         return self.plan is not before

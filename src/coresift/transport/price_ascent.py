@@ -26,7 +26,7 @@ from coresift.transport.lagrangian_bound import SelectionRules, reduced_values
 ROWS_PER_MEDOID = 3
 COLUMNS_PER_CLAIM = 32
 LEAST_COLUMNS = 64
-ROUNDS = (10, 20, 40, 80)
+ROUNDS = (10, 20, 40, 80, 80, 80, 80, 80)
 FIRST_STEP = 0.25
 NULL_SHRINKAGE = 0.5
 STEP_SHRINKAGE = 0.8
