@@ -13,7 +13,7 @@ from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.storage import fingerprint
 
-OPTIONS = FineTuningOptions(epochs=3, batch_size=16, learning_rate=5e-3, validation_samples=12)
+OPTIONS = FineTuningOptions(epochs=3, min_steps=1, batch_size=16, learning_rate=5e-3, validation_samples=12)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def coreset_of(ids, weights):
 
 
 def test_training_learns(base_model, prompts, tmp_path, capfd):
-    options = FineTuningOptions(epochs=8, batch_size=16, learning_rate=1e-2, validation_samples=12)
+    options = FineTuningOptions(epochs=8, min_steps=1, batch_size=16, learning_rate=1e-2, validation_samples=12)
     recommender = fresh(base_model)
     watched = prompts.slice(48)
 
@@ -54,7 +54,7 @@ def test_training_learns(base_model, prompts, tmp_path, capfd):
     assert len(losses) == 24
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
     assert mean_rank() < before
-    assert [entry["step"] for entry in tuned.log if "validation_loss" in entry][:3] == [3, 6, 9]
+    assert [entry["step"] for entry in tuned.log if "validation_loss" in entry]== [6, 12, 18, 24]
     assert set(tuned.log[0]) == {"step", "epoch", "loss", "learning_rate"}
     assert "train_runtime" not in capfd.readouterr().out
 
@@ -73,7 +73,7 @@ def test_equal_runs_are_equal_to_the_byte_and_leave_global_generators_alone(base
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(base_model, prompts, tmp_path, monkeypatch):
-    options = FineTuningOptions(epochs=3, batch_size=16, checkpoint_steps=2, validation_samples=0)
+    options = FineTuningOptions(epochs=3, min_steps=1, batch_size=16, checkpoint_steps=2, validation_samples=0)
     whole = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "whole", options=options)
     recommender = fresh(base_model)
     loss, calls = recommender.training_loss, []
@@ -98,7 +98,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(base_model, prompts, tmp_path,
 
 
 def test_finished_work_is_not_done_again(base_model, prompts, tmp_path):
-    options = FineTuningOptions(epochs=1, validation_samples=0)
+    options = FineTuningOptions(epochs=1, min_steps=1, validation_samples=0)
     first = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path, options=options)
     untouched = fresh(base_model)
     untouched.model = None
@@ -106,7 +106,7 @@ def test_finished_work_is_not_done_again(base_model, prompts, tmp_path):
 
 
 def test_a_result_that_moved_away_is_made_again_from_the_last_checkpoint(base_model, prompts, tmp_path):
-    options = FineTuningOptions(epochs=2, batch_size=16, validation_samples=8)
+    options = FineTuningOptions(epochs=2, min_steps=1, batch_size=16, validation_samples=8)
     first = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
     moved = first.folder.rename(tmp_path / "moved")
     again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
@@ -115,7 +115,7 @@ def test_a_result_that_moved_away_is_made_again_from_the_last_checkpoint(base_mo
 
 
 def test_weights_count_by_their_ratio(base_model, prompts, tmp_path):
-    options = FineTuningOptions(epochs=3, batch_size=4, validation_samples=0)
+    options = FineTuningOptions(epochs=3, min_steps=1, batch_size=4, validation_samples=0)
     first = coreset_of([1, 2, 3], [1.5, 1.5, 0.0])
     second = coreset_of([1, 2, 3], [3.0, 3.0, 0.0])
     folders = [

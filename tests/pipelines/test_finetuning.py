@@ -35,7 +35,7 @@ def test_the_coreset_becomes_an_adapter(tmp_path):
             {"sample_id": pa.array(range(4, 20), pa.int32()), "weight": pa.array([1.0] * 16, pa.float32())}
         ),
         "base_model": small_base_model(tmp_path / "base", "bert"),
-        "params:finetuning": FinetuningParameters(epochs=2, batch_size=8),
+        "params:finetuning": FinetuningParameters(epochs=2, min_steps=1, batch_size=8),
         "params:recommender": RecommenderParameters(),
         "params:adapter": AdapterParameters(r=2),
         "params:device": Device("cpu"),

@@ -23,6 +23,7 @@ from coresift.storage import atomic_folder
 logger = logging.getLogger(__name__)
 
 LogEntry = dict[str, float | int]
+CHECKPOINTS_OF_A_SHORT_RUN = 4
 FINISHED, CHECKPOINTS, ADAPTER, MERGED, LOG_FILE = "finished", "checkpoints", "adapter", "merged", "training_log.json"
 
 
@@ -106,15 +107,16 @@ def _arguments(
     watched: bool,
 ) -> TrainingArguments:
     steps_per_epoch = math.ceil(math.ceil(n_samples / options.batch_size) / options.gradient_accumulation)
-    interval = min(steps_per_epoch, options.checkpoint_steps)
+    epochs = max(options.epochs, math.ceil(options.min_steps / steps_per_epoch))
+    interval = min(math.ceil(steps_per_epoch * epochs / CHECKPOINTS_OF_A_SHORT_RUN), options.checkpoint_steps)
     return TrainingArguments(
         output_dir=str(checkpoints),
         per_device_train_batch_size=options.batch_size,
         gradient_accumulation_steps=options.gradient_accumulation,
-        num_train_epochs=options.epochs,
+        num_train_epochs=epochs,
         learning_rate=options.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=int(options.warmup_share * steps_per_epoch * options.epochs),
+        warmup_steps=int(options.warmup_share * steps_per_epoch * epochs),
         weight_decay=options.weight_decay,
         max_grad_norm=options.max_gradient_norm,
         eval_strategy="steps" if watched else "no",

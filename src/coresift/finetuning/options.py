@@ -11,6 +11,7 @@ class FineTuningOptions:
 
     Attributes:
         epochs: Passes over the training samples.
+        min_steps: Fewest steps: a coreset of few batches is passed more often than ``epochs``.
         batch_size: Samples a step sees at once; in-batch negatives come from among them.
         gradient_accumulation: Batches whose gradients are added before the weights move.
         learning_rate: Highest learning rate of AdamW.
@@ -19,11 +20,12 @@ class FineTuningOptions:
         max_gradient_norm: Gradients are scaled down to this L2 norm; 0 leaves them.
         validation_samples: Validation prompts, drawn at random, whose loss is logged; 0 for none.
         patience: Validations without improvement before training stops and the best weights return; 0 for never.
-        checkpoint_steps: Steps between checkpoints (and validations); an epoch where that is shorter.
+        checkpoint_steps: Most steps between checkpoints (and validations); a short run has four.
         merge: Also write the base model with the adapter merged in.
     """
 
     epochs: int = 4
+    min_steps: int = 64
     batch_size: int = 64
     gradient_accumulation: int = 1
     learning_rate: float = 5e-4

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.label_budgets import label_budgets
+from coresift.selection.search_progress import shown_progress
 from coresift.selection.selector import Selection, Selector, check_choice
-from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids
+from coresift.transport import BlockCost, KMedoidsResult, as_positions, balanced_k_medoids
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A class of samples that is selected for by itself, or all of them."""
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    budget: int
 
 
 class GoracsSelector(Selector):
     """Chooses the samples whose uniform mass is cheapest to move onto the validation samples.
 
     The cost of a pair is the distance of their representations, less `gradient_weight` times the gradient norm of
-    the training sample (Eq. 10), which rewards samples that still teach something.
+    the training sample (Eq. 10), which rewards samples that still teach something. With `by_label` the budget is
+    shared among the classes as in the validation samples, and each class is selected for by itself in common units
+    (Algorithm 2, for any number of classes).
 
     Args:
         budget: how many candidates to select.
         gradient_weight: worth of the largest gradient norm, in units of the largest distance.
         representation: "embedding", "gradient_feature" or "state".
+        by_label: select within classes.
         method: "certified", "itra" or "itra_released"; see `coresift.transport.balanced_k_medoids`.
-        max_solves: transport problems to solve at most.
-        time_limit: seconds after which the best selection so far is taken; None for no limit.
+        max_solves: transport problems to solve at most, for every class.
+        time_limit: seconds after which the best selection so far is taken, for every class; None for no limit.
         fixed: positions that stay selected, for refreshing a coreset.
         exclude: positions that are never selected.
         random_state: seed of the draws that the method makes.
@@ -37,6 +52,7 @@ class GoracsSelector(Selector):
         *,
         gradient_weight: float = 0.1,
         representation: str = "embedding",
+        by_label: bool = False,
         method: str = "certified",
         max_solves: int = 300,
         time_limit: float | None = None,
@@ -48,6 +64,7 @@ class GoracsSelector(Selector):
         self.budget = budget
         self.gradient_weight = gradient_weight
         self.representation = representation
+        self.by_label = by_label
         self.method = method
         self.max_solves = max_solves
         self.time_limit = time_limit
@@ -58,21 +75,19 @@ class GoracsSelector(Selector):
 
     def _select(self, pool: CandidatePool) -> Selection:
         check_choice("representation", self.representation, MATRICES)
-        cost = self._cost(pool)
-        result = balanced_k_medoids(
-            cost,
-            self.budget,
-            method=self.method,
-            random_state=self.random_state,
-            max_solves=self.max_solves,
-            time_limit=self.time_limit,
-            fixed=self.fixed,
-            exclude=self.exclude,
-        )
-        weights = served_shares(cost, result.indices)
-        scores = -result.reduced_values
-        order = np.lexsort((result.indices, -scores[result.indices], -weights))
-        return Selection(result.indices[order], scores, weights[order], False, self._figures(result, cost, pool))
+        cost, parts = self._cost(pool), self._parts(pool)
+        indices, weights, scores, results = [], [], np.full(len(pool), np.nan), []
+        for part in parts:
+            own = cost if len(parts) == 1 and not self.by_label else cost.subset(part.rows, part.targets)
+            result = self._search(own, part)
+            indices.append(part.rows[result.indices])
+            share = len(part.targets) / cost.n_targets
+            weights.append(served_shares(own, result.indices) * share * self.budget / part.budget)
+            scores[part.rows] = -result.reduced_values
+            results.append((share, result))
+        chosen, mass = np.concatenate(indices), np.concatenate(weights)
+        order = np.lexsort((chosen, -scores[chosen], -mass))
+        return Selection(chosen[order], scores, mass[order], False, self._figures(results, cost, parts))
 
     def _cost(self, pool: CandidatePool) -> BlockCost:
         train = pool.require(self.representation)
@@ -80,18 +95,53 @@ class GoracsSelector(Selector):
         norms = pool.require("gradient_norm") if self.gradient_weight else None
         return BlockCost(train, valid, norms, self.gradient_weight, device=self.device)
 
-    def _figures(self, result: KMedoidsResult, cost: BlockCost, pool: CandidatePool) -> dict[str, Any]:
-        reference = result.objective + self.gradient_weight
+    def _parts(self, pool: CandidatePool) -> list[_Part]:
+        if not self.by_label:
+            return [_Part(np.arange(len(pool)), np.arange(pool.n_validation), self.budget)]
+        label, validation_label = pool.require("label"), pool.require("validation_label")
+        allowed = np.setdiff1d(np.arange(len(pool)), as_positions(self.exclude, len(pool), "exclude"))
+        kept = np.isin(allowed, as_positions(self.fixed, len(pool), "fixed")).nonzero()[0]
+        budgets = label_budgets(label[allowed], validation_label, self.budget, kept)
+        return [
+            _Part(np.flatnonzero(label == one), np.flatnonzero(validation_label == one), budget)
+            for one, budget in budgets.items()
+            if budget
+        ]
+
+    def _search(self, cost: BlockCost, part: _Part) -> KMedoidsResult:
+        def within(positions: ArrayLike | None) -> NDArray[np.int64]:
+            return np.flatnonzero(np.isin(part.rows, np.asarray([] if positions is None else positions)))
+
+        with shown_progress("Selecting", self.max_solves) as on_progress:
+            return balanced_k_medoids(
+                cost,
+                part.budget,
+                method=self.method,
+                random_state=self.random_state,
+                max_solves=self.max_solves,
+                time_limit=self.time_limit,
+                fixed=within(self.fixed),
+                exclude=within(self.exclude),
+                on_progress=on_progress,
+            )
+
+    def _figures(
+        self, results: list[tuple[float, KMedoidsResult]], cost: BlockCost, parts: list[_Part]
+    ) -> dict[str, Any]:
+        objective = sum(share * result.objective for share, result in results)
+        bound = sum(share * result.lower_bound for share, result in results)
+        reference = objective + self.gradient_weight
         return {
-            "validation_samples": pool.n_validation,
-            "objective": result.objective,
-            "lower_bound": result.lower_bound,
-            "gap": result.gap,
-            "gap_percent": 100.0 * result.gap / reference if reference > 0 else 0.0,
-            "certified": result.certified,
-            "transport_solves": result.n_transport_solves,
+            "validation_samples": cost.n_targets,
+            "objective": objective,
+            "lower_bound": bound,
+            "gap": objective - bound,
+            "gap_percent": 100.0 * (objective - bound) / reference if reference > 0 else 0.0,
+            "certified": all(result.certified for _, result in results),
+            "transport_solves": sum(result.n_transport_solves for _, result in results),
             "distance_scale": cost.distance_scale,
-            "descent": [[seconds, objective] for seconds, objective in result.trace],
+            "class_budgets": [part.budget for part in parts],
+            "descent": _joint_descent(results),
         }
 
 
@@ -108,9 +158,24 @@ def served_shares(cost: BlockCost, selected: NDArray[np.int64]) -> NDArray[np.fl
     nearest, owner = np.full(cost.n_targets, np.inf), np.zeros(cost.n_targets, dtype=np.int64)
     done = 0
     for rows, block in cost.blocks(selected):
-        least, place = block.min(dim=0)
-        closer = least.cpu().numpy() < nearest
-        nearest[closer], owner[closer] = least.cpu().numpy()[closer], done + place.cpu().numpy()[closer]
+        costs = block.cpu().numpy()
+        place = costs.argmin(axis=0)
+        least = costs.min(axis=0)
+        closer = least < nearest
+        nearest[closer], owner[closer] = least[closer], done + place[closer]
         done += len(rows)
     counts = np.bincount(owner, minlength=len(selected)).astype(np.float64)
     return counts * (len(selected) / cost.n_targets)
+
+
+def _joint_descent(results: list[tuple[float, KMedoidsResult]]) -> list[list[float]]:
+    """(seconds, objective) of all classes together, one class after the other."""
+    current = [share * result.trace[0][1] for share, result in results]
+    points: list[list[float]] = []
+    before = 0.0
+    for place, (share, result) in enumerate(results):
+        for seconds, objective in result.trace:
+            current[place] = share * objective
+            points.append([before + seconds, sum(current)])
+        before += result.trace[-1][0]
+    return points

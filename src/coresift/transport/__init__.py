@@ -1,7 +1,7 @@
 """Optimal transport between training and validation rows: costs by blocks, exact solves, balanced k-medoids."""
 
-from coresift.transport.block_cost import BlockCost
+from coresift.transport.block_cost import BlockCost, as_positions
 from coresift.transport.exact_transport import TransportPlan, solve_transport
 from coresift.transport.k_medoids import KMedoidsResult, balanced_k_medoids
 
-__all__ = ["BlockCost", "KMedoidsResult", "TransportPlan", "balanced_k_medoids", "solve_transport"]
+__all__ = ["BlockCost", "KMedoidsResult", "TransportPlan", "as_positions", "balanced_k_medoids", "solve_transport"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
+from coresift.transport.active_rows import ActiveRows
 from coresift.transport.alternation import alternate
 from coresift.transport.lagrangian_bound import lower_bound
 from coresift.transport.medoid_search import MedoidSearch
@@ -17,13 +20,17 @@ FULL_ROUNDS = 1
 FIRST_RESTART = 3
 STANDSTILL = 5e-3
 CLOSED_GAP = 1e-9
+RANDOM_RESTARTS = 4
+NOISE = 0.2
+LEAST_AVERAGE = 1e-3
 
 
-def certified_search(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
+def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch, Prices, bool]:
     """Improves a selection until it is proved to be a one-swap optimum, or the effort is spent.
 
     Args:
         search: the start.
+        random_state: seed of the random restarts.
 
     Returns:
         The best search, the prices of the best bound, and whether no exchange of one row lowers the objective.
@@ -34,6 +41,7 @@ def certified_search(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
     active = active_rows(cost, rules, prices, search.indices)
     alternate(search, active)
     if not _is_closed(search, prices):
+        search = _restart_nearby(search, prices, active, np.random.default_rng(random_state))
         swaps = SwapSearch(search, active)
         swaps.in_batches()
         swaps.one_by_one()
@@ -49,6 +57,7 @@ def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
     gap = search.objective - prices.bound
     rounds = ascend(cost, rules, prices, search.indices, search.objective)
     for n_round, prices in enumerate(rounds, start=1):
+        effort.lower_bound = prices.bound
         if effort.is_spent or _is_closed(search, prices):
             break
         if n_round >= FIRST_RESTART:
@@ -60,6 +69,21 @@ def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
         if n_round > FIRST_RESTART and last_gap - gap < STANDSTILL * gap:
             break
     return search, prices
+
+
+def _restart_nearby(
+    search: MedoidSearch, prices: Prices, active: ActiveRows, generator: np.random.Generator
+) -> MedoidSearch:
+    """Starts again from the averages with noise, which decides differently where they leave the choice open."""
+    for _ in range(RANDOM_RESTARTS):
+        if search.effort.is_spent:
+            break
+        noise = NOISE * generator.random(len(prices.averages)) * (prices.averages > LEAST_AVERAGE)
+        start = search.rules.cheapest(-prices.averages - noise)
+        other = MedoidSearch(search.cost, search.rules, start, search.effort, prices.values)
+        alternate(other, active)
+        search = min(search, other, key=lambda found: found.objective)
+    return search
 
 
 def _is_closed(search: MedoidSearch, prices: Prices) -> bool:

@@ -124,10 +124,10 @@ def _pairs_below(search: _LazyGains) -> tuple[csr_matrix, csc_matrix]:
     """The costs below the nearest cost of their column, by rows and by columns."""
     counts, columns, costs = [np.zeros(1, dtype=np.int64)], [], []
     for _, block in search.cost.blocks():
-        below = block < search.nearest
-        counts.append(below.sum(dim=1).cpu().numpy())
-        columns.append(below.nonzero()[:, 1].to(torch.int32).cpu().numpy())
-        costs.append(block[below].cpu().numpy())
+        rows, places = (block < search.nearest).nonzero(as_tuple=True)
+        counts.append(torch.bincount(rows, minlength=len(block)).cpu().numpy())
+        columns.append(places.to(torch.int32).cpu().numpy())
+        costs.append(block[rows, places].cpu().numpy())
     shape = (len(search.cost), search.cost.n_targets)
     indptr = np.cumsum(np.concatenate(counts))
     by_row = csr_matrix((np.concatenate(costs), np.concatenate(columns), indptr), shape=shape)

@@ -26,11 +26,12 @@ EXCHANGES = 100
 SHORTLIST = 30
 
 
-def itra(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
+def itra(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch, Prices, bool]:
     """Algorithm 1 as the paper intends it.
 
     Args:
         search: the greedy start.
+        random_state: not used; the method draws nothing.
 
     Returns:
         The search, prices for the bound, and False: a shortlist proves nothing.
@@ -38,11 +39,12 @@ def itra(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
     return _exchange(search, is_released=False)
 
 
-def itra_released(search: MedoidSearch) -> tuple[MedoidSearch, Prices, bool]:
+def itra_released(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch, Prices, bool]:
     """Algorithm 1 as the released code behaves.
 
     Args:
         search: the greedy start.
+        random_state: not used; the method draws nothing.
 
     Returns:
         The search, prices for the bound, and False: a shortlist proves nothing.

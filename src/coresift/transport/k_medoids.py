@@ -19,7 +19,7 @@ from coresift.transport.price_ascent import Prices
 
 logger = logging.getLogger(__name__)
 
-METHODS: dict[str, Callable[[MedoidSearch], tuple[MedoidSearch, Prices, bool]]] = {
+METHODS: dict[str, Callable[[MedoidSearch, int], tuple[MedoidSearch, Prices, bool]]] = {
     "certified": certified_search,
     "itra": itra,
     "itra_released": itra_released,
@@ -71,15 +71,15 @@ def balanced_k_medoids(
     Args:
         cost: the cost of T candidates.
         budget: how many rows to select.
-        method: "certified" (greedy start, alternation, swaps with proven pruning), "itra" (Algorithm 1 of GORACS as
-            intended) or "itra_released" (as its released code behaves).
-        random_state: seed of the draws that a method makes.
+        method: "certified" (greedy start, alternation, price ascent, exchanges with proven pruning), "itra"
+            (Algorithm 1 of GORACS as intended) or "itra_released" (as its released code behaves).
+        random_state: seed of the random restarts of "certified".
         max_solves: transport problems to solve at most, a deterministic stop.
         time_limit: seconds after which the best selection so far is returned; None for no limit.
         initial: (budget,) rows to start from; None starts greedily.
         fixed: rows that stay in the selection.
         exclude: rows that never enter it.
-        on_progress: called after every improvement with seconds, objective and n_transport_solves.
+        on_progress: called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
 
     Returns:
         The selection, its exact objective, a lower bound on every selection's, and how it was reached.
@@ -94,7 +94,7 @@ def balanced_k_medoids(
     effort = Effort(max_solves, time_limit, on_progress)
     rules = _rules(len(cost), budget, fixed, exclude)
     search = MedoidSearch(cost, rules, _start(cost, rules, initial), effort)
-    best, prices, certified = METHODS[method](search)
+    best, prices, certified = METHODS[method](search, random_state)
     bound = min(lower_bound(cost, rules, prices.values, prices.reduced), best.objective)
     logger.info(
         "Selected %d of %d rows: objective %.6f, lower bound %.6f, %d transport solves",

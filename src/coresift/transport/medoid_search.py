@@ -25,8 +25,9 @@ class Effort:
     Attributes:
         max_solves: transport problems that may be solved.
         time_limit: seconds after which the search stops; None for no limit.
-        on_progress: called after every improvement with seconds, objective and n_transport_solves.
+        on_progress: called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
         n_solves: transport problems solved so far.
+        lower_bound: the best bound so far, NaN before there is one.
         trace: (seconds, objective) of the start and of every improvement of the best selection.
     """
 
@@ -34,6 +35,7 @@ class Effort:
     time_limit: float | None = None
     on_progress: Progress | None = None
     n_solves: int = 0
+    lower_bound: float = np.nan
     trace: list[tuple[float, float]] = field(default_factory=list)
     _started: float = field(default_factory=time.perf_counter)
 
@@ -50,8 +52,9 @@ class Effort:
         seconds = time.perf_counter() - self._started
         self.trace.append((seconds, objective))
         if self.on_progress is not None:
-            solves = float(self.n_solves)
-            self.on_progress({"seconds": seconds, "objective": objective, "n_transport_solves": solves})
+            report = {"seconds": seconds, "objective": objective, "lower_bound": self.lower_bound}
+            report |= {"gap": objective - self.lower_bound, "n_transport_solves": float(self.n_solves)}
+            self.on_progress(report)
 
 
 class MedoidSearch:

@@ -11,6 +11,7 @@ class FinetuningParameters(StrictParameters):
     """The training loop of the adapter."""
 
     epochs: int = Field(4, ge=1, description="Passes over the training samples.")
+    min_steps: int = Field(64, ge=1, description="Fewest steps: a small coreset is passed more often.")
     batch_size: int = Field(64, ge=1, description="Samples a step sees at once; they are each other's negatives.")
     gradient_accumulation: int = Field(1, ge=1, description="Batches added up before the weights move.")
     learning_rate: float = Field(5e-4, gt=0, description="Highest step size of AdamW.")
@@ -19,5 +20,5 @@ class FinetuningParameters(StrictParameters):
     max_gradient_norm: float = Field(1.0, ge=0, description="Longer gradients are scaled down to it; 0: never.")
     validation_samples: int = Field(512, ge=0, description="Validation prompts whose loss is logged; 0: none.")
     patience: int = Field(0, ge=0, description="Validations without gain before training stops; 0: never.")
-    checkpoint_steps: int = Field(200, ge=1, description="Steps between checkpoints, an epoch at most.")
+    checkpoint_steps: int = Field(200, ge=1, description="Most steps between checkpoints; a short run has four.")
     merge: bool = Field(False, description="Also save the base model with the adapter merged in.")

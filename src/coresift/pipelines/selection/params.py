@@ -16,6 +16,7 @@ class GoracsOptions(StrictParameters):
     representation: Literal["embedding", "gradient_feature", "state"] = Field(
         "embedding", description="Where distances are measured: text, projected gradients or surrogate states."
     )
+    by_label: bool = Field(False, description="Select within classes, with the class shares of validation.")
     method: Literal["certified", "itra", "itra_released"] = Field(
         "certified", description="Ours, the paper's algorithm as intended, or as its released code behaves."
     )

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from coresift.transport import BlockCost, solve_transport
+from coresift.transport.greedy_start import greedy_medoids
+from coresift.transport.lagrangian_bound import SelectionRules, lower_bound, lower_tail_mean, reduced_values
+from coresift.transport.medoid_search import Effort, MedoidSearch
+from coresift.transport.removal import removal
+
+NONE = np.empty(0, dtype=np.int64)
+
+
+def make_search(n_train=40, n_valid=23, budget=6, seed=0):
+    generator = np.random.default_rng(seed)
+    cost = BlockCost(
+        generator.normal(size=(n_train, 3)), generator.normal(size=(n_valid, 3)), generator.random(n_train), 0.3
+    )
+    rules = SelectionRules(budget, NONE, np.ones(n_train, dtype=bool))
+    return MedoidSearch(cost, rules, np.arange(budget), Effort(1000))
+
+
+@pytest.mark.parametrize("share", [0.4, 1.0, 2.5, 3.0, 9.0])
+def test_lower_tail_mean_counts_the_last_entry_in_part(share):
+    rows = np.random.default_rng(0).normal(size=(5, 9))
+    weights = np.clip(share - np.arange(9), 0, 1)
+    expected = np.sort(rows, axis=1) @ weights / share
+    np.testing.assert_allclose(lower_tail_mean(torch.as_tensor(rows), share).numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_medoid_is_worth_what_the_objective_loses_without_it(seed):
+    """I1: the objective is the mean of the other potentials, of the prices without i, and of i's worth."""
+    search = make_search(seed=seed)
+    gone, n_medoids = removal(search), len(search.indices)
+    for medoid in range(n_medoids):
+        others = np.delete(search.plan.source_potentials, medoid).sum()
+        rest = others / n_medoids + gone.prices_without(medoid).mean()
+        assert search.objective == pytest.approx(rest + gone.values[medoid] / n_medoids, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_exchange_bound_is_never_above_the_exchange(seed):
+    """I2: objective - worth of i + worth of o bounds every exchange of i for o from below."""
+    search = make_search(seed=seed)
+    gone, n_medoids = removal(search), len(search.indices)
+    costs = torch.as_tensor(search.cost.rows(np.arange(40), exact=True))
+    for medoid in range(n_medoids):
+        worth = lower_tail_mean(costs - torch.as_tensor(gone.prices_without(medoid)), search.share).numpy()
+        for row in range(n_medoids, 40, 5):
+            chosen = search.indices.copy()
+            chosen[medoid] = row
+            bound = search.objective + (worth[row] - gone.values[medoid]) / n_medoids
+            assert bound <= solve_transport(costs[chosen].numpy()).value + 1e-9
+
+
+def test_no_prices_prove_more_than_any_selection_costs():
+    search = make_search()
+    generator = np.random.default_rng(1)
+    costs = search.cost.rows(np.arange(40), exact=True)
+    best = min(solve_transport(costs[generator.permutation(40)[:6]]).value for _ in range(200))
+    for prices in (search.plan.target_potentials, costs.min(axis=0), generator.normal(size=23)):
+        values = reduced_values(search.cost, prices, 6)
+        assert lower_bound(search.cost, search.rules, prices, values) <= best
+
+
+@pytest.mark.parametrize("dense_share", [0.0, 1.0])
+def test_greedy_equals_the_plain_greedy_on_the_same_costs(monkeypatch, dense_share):
+    monkeypatch.setattr("coresift.transport.greedy_start.SPARSE_SHARE", dense_share)
+    search = make_search(120, 50)
+    costs = search.cost.rows(np.arange(120)).astype(np.float64)
+    nearest, expected = np.ones(50), []
+    for _ in range(15):
+        gains = np.maximum(nearest - costs, 0).sum(axis=1)
+        gains[expected] = -1
+        expected.append(int(gains.argmax()))
+        nearest = np.minimum(nearest, costs[expected[-1]])
+    assert greedy_medoids(search.cost, 15, NONE, np.ones(120, dtype=bool)).tolist() == expected
