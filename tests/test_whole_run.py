@@ -65,7 +65,16 @@ def test_every_dataset_is_there(finished: tuple[Path, str], project_root: Path) 
 def test_the_run_ends_with_a_table_and_the_place_of_the_report(finished: tuple[Path, str]) -> None:
     data_dir, printed = finished
     report = versions(data_dir)["evaluation_report"][-1] / "evaluation_report.html"
-    for word in ("recall@10", "ndcg@10", "Tuned model", "Untuned model", "Most popular", "Surrogate", "stages:", "report:"):
+    for word in (
+        "recall@10",
+        "ndcg@10",
+        "Tuned model",
+        "Untuned model",
+        "Most popular",
+        "Surrogate",
+        "stages:",
+        "report:",
+    ):
         assert word in printed
     assert report.read_text().lstrip().lower().startswith("<!doctype html>")
 

@@ -54,7 +54,7 @@ def test_training_learns(base_model, prompts, tmp_path, capfd):
     assert len(losses) == 24
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
     assert mean_rank() < before
-    assert [entry["step"] for entry in tuned.log if "validation_loss" in entry]== [6, 12, 18, 24]
+    assert [entry["step"] for entry in tuned.log if "validation_loss" in entry] == [6, 12, 18, 24]
     assert set(tuned.log[0]) == {"step", "epoch", "loss", "learning_rate"}
     assert "train_runtime" not in capfd.readouterr().out
 
