@@ -25,10 +25,10 @@ class FineTuningOptions:
     """
 
     epochs: int = 4
-    min_steps: int = 64
-    batch_size: int = 64
+    min_steps: int = 128
+    batch_size: int = 32
     gradient_accumulation: int = 1
-    learning_rate: float = 5e-4
+    learning_rate: float = 2e-3
     warmup_share: float = 0.05
     weight_decay: float = 0.0
     max_gradient_norm: float = 1.0
