@@ -58,6 +58,7 @@ class _SquaredNorms:
         self._squares: list[Tensor] = []
 
     def of_batch(self, model: nn.Module, batch: dict[str, Tensor], loss: SampleLoss) -> Tensor:
+        """Return the gradient norms (B,) of one batch's samples."""
         reject_packed(batch)
         self.calls.begin_batch()
         self._pending.clear()

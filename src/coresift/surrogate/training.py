@@ -22,6 +22,9 @@ from coresift.surrogate.validation import Validation
 
 logger = logging.getLogger(__name__)
 
+SLOW_EPOCH = 10.0
+"""Seconds from which on an epoch is worth a line in the log."""
+
 
 @dataclass(frozen=True)
 class SurrogateOptions:
@@ -131,6 +134,7 @@ class _Training:
         self.loss = CatalogueLoss(counts, negatives=options.negatives, random_state=random_state)
 
     def run(self) -> TrainedSurrogate:
+        """Train until validation no longer improves, and return the best epoch's weights."""
         history: list[dict[str, float]] = []
         best_epoch, best_ndcg = 0, -math.inf
         best_weights: dict[str, Tensor] = {}
@@ -144,7 +148,8 @@ class _Training:
             self.record.after_epoch(self.model, best=improved)
             history.append({"epoch": epoch, "loss": loss, "ndcg@10": ndcg, "recall@10": recall})
             seconds = time.perf_counter() - started
-            logger.info("Surrogate epoch %d: loss %.3f, validation NDCG@10 %.4f (%.1f s)", epoch, loss, ndcg, seconds)
+            level = logging.INFO if seconds > SLOW_EPOCH else logging.DEBUG
+            logger.log(level, "Surrogate epoch %d: loss %.3f, validation NDCG@10 %.4f", epoch, loss, ndcg)
             if epoch - best_epoch >= self.options.patience:
                 break
         self.model.load_state_dict(best_weights)
