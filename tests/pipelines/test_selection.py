@@ -58,6 +58,7 @@ def datasets() -> dict[str, object]:
             "split": torch.as_tensor(splits[shuffled]),
         },
         "gradient_norms": {"sample_id": torch.as_tensor(train), "gradient_norm": torch.rand(N_TRAIN)},
+        "gradient_features": {"sample_id": torch.empty(0, dtype=torch.int64), "feature": torch.empty(0, 1)},
         "influence_scores": {"sample_id": torch.as_tensor(train), "influence": torch.as_tensor(train).float()},
         "surrogate_states": {"sample_id": torch.arange(100), "state": torch.rand(100, 4)},
     }
@@ -127,6 +128,14 @@ def test_a_missing_feature_names_the_pipeline_that_makes_it(datasets):
     datasets["influence_scores"] = {"sample_id": torch.empty(0), "influence": torch.empty(0)}
     with pytest.raises(ValueError, match="no influence: run the attribution pipeline"):
         select(datasets, method="dealrec", budget=5)
+
+
+def test_gradient_features_are_a_representation_where_they_were_made(datasets):
+    gradient_space = {"goracs": {"representation": "gradient_feature"}}
+    with pytest.raises(ValueError, match="no gradient_feature: run the attribution pipeline"):
+        select(datasets, budget=5, options=gradient_space)
+    datasets["gradient_features"] = {"sample_id": torch.arange(80), "feature": torch.rand(80, 3)}
+    assert select(datasets, budget=5, options=gradient_space)[0].num_rows == 5
 
 
 def test_features_that_lack_a_sample_are_refused(datasets):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from coresift.selection.label_budgets import label_budgets
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_budgets_add_up_and_fit_the_classes(data):
     n_classes = data.draw(st.integers(1, 6))

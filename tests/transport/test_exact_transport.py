@@ -44,6 +44,24 @@ def test_warm_starts_give_the_same_optimum():
         assert solve_transport(costs, warm_start=start).value == pytest.approx(cold.value, abs=1e-12)
 
 
+def test_a_warm_start_may_have_had_other_masses():
+    costs = np.random.default_rng(4).random((3, 8))
+    start = solve_transport(costs)
+    source = [0.9, 0.05, 0.05]
+    warm = solve_transport(costs, source_mass=source, warm_start=start)
+    assert warm.value == pytest.approx(solve_transport(costs, source_mass=source).value, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_the_unit_of_costs_does_not_matter(scale):
+    costs = np.random.default_rng(5).random((20, 70))
+    assert solve_transport(costs * scale).value == pytest.approx(scale * solve_transport(costs).value, rel=1e-9)
+
+
+def test_costs_far_below_the_largest_one_are_solved():
+    assert solve_transport([[5.0, 1e-5], [1e-5, 1e-5]]).value == pytest.approx(1e-5, abs=1e-12)
+
+
 def test_rows_without_mass_move_nothing_and_keep_the_duals_feasible():
     costs = np.random.default_rng(3).random((4, 5))
     found = solve_transport(costs, [0.5, 0.0, 0.25, 0.25], [0.2, 0.0, 0.4, 0.2, 0.2])

@@ -69,6 +69,16 @@ def test_certified_means_that_no_single_exchange_helps():
     assert min(exchanged) >= result.objective - 1e-9
 
 
+def test_too_many_costs_for_a_proof_are_searched_but_not_certified(monkeypatch):
+    cost = instance(200, 60)
+    proved = balanced_k_medoids(cost, 12, max_solves=5000)
+    monkeypatch.setattr("coresift.transport.certified_search.PROOF_ENTRIES", 0)
+    searched = balanced_k_medoids(cost, 12, max_solves=5000)
+    assert proved.certified
+    assert not searched.certified
+    assert searched.objective == pytest.approx(proved.objective, abs=0.02)
+
+
 def test_ours_is_lower_than_both_forms_of_the_papers_algorithm():
     cost = instance(400, 150, seed=1, dimensions=8)
     ours, intended, released = (balanced_k_medoids(cost, 24, method=method).objective for method in METHODS)

@@ -36,10 +36,10 @@ def descent_figure(diagnostics: dict[str, Any]) -> Figure:
     axes.plot(seconds, objective, "o", color=CORESET_COLOR, markersize=4)
     bound = diagnostics["lower_bound"]
     axes.axhline(bound, color=VALID_COLOR, linewidth=1.5, linestyle=(0, (5, 3)))
-    _note(axes, "no selection can be below this", (0.99, bound), VALID_COLOR, "bottom")
-    _note(axes, f"objective {objective[-1]:.4f}", (0.99, objective[-1]), CORESET_COLOR, "bottom")
+    _note(axes, f"no selection is below {bound:.4f}", (0.99, bound), VALID_COLOR, above=False)
+    _note(axes, f"selected: {objective[-1]:.4f}", (0.99, objective[-1]), CORESET_COLOR, above=True)
     spread = max(objective.max() - bound, 1e-12)
-    axes.set_ylim(bound - 0.08 * spread, objective.max() + 0.08 * spread)
+    axes.set_ylim(bound - 0.12 * spread, objective.max() + 0.08 * spread)
     axes.set(xlabel="seconds", ylabel="transport cost to the validation samples")
     return figure
 
@@ -104,10 +104,10 @@ def _say(figure: Figure, axes: Axes, sentence: str) -> Figure:
     return figure
 
 
-def _note(axes: Axes, text: str, place: tuple[float, float], color: str, vertical: str) -> None:
+def _note(axes: Axes, text: str, place: tuple[float, float], color: str, *, above: bool) -> None:
     axes.annotate(
-        text, place, xycoords=("axes fraction", "data"), xytext=(0, 4), textcoords="offset points",
-        ha="right", va=vertical, color=color, fontsize=9,
+        text, place, xycoords=("axes fraction", "data"), xytext=(0, 4 if above else -4), textcoords="offset points",
+        ha="right", va="bottom" if above else "top", color=color, fontsize=9,
     )  # fmt: skip
 
 

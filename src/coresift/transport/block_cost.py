@@ -49,7 +49,9 @@ class BlockCost:
         block_size: int | None = None,
         device: str = "auto",
     ) -> None:
-        self.device = resolve_device(device)
+        chosen = resolve_device(device)
+        # Apple's GPUs have no float64, which the exact rows need.
+        self.device = torch.device("cpu") if chosen.type == "mps" else chosen
         self._train = _as_rows(train, "train").to(self.device)
         self._valid = _as_rows(valid, "valid").to(self.device)
         if self._train.shape[1] != self._valid.shape[1]:

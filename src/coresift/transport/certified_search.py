@@ -11,8 +11,8 @@ from coresift.transport.alternation import alternate
 from coresift.transport.lagrangian_bound import lower_bound
 from coresift.transport.medoid_search import MedoidSearch
 from coresift.transport.price_ascent import Prices, active_rows, ascend, price_at
-from coresift.transport.swap_proof import prove_swap_optimum
-from coresift.transport.swap_search import SwapSearch
+from coresift.transport.swap_batches import swap_in_batches
+from coresift.transport.swap_proof import settle_exchanges
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ CLOSED_GAP = 1e-9
 RANDOM_RESTARTS = 4
 NOISE = 0.2
 LEAST_AVERAGE = 1e-3
+PROOF_ENTRIES = 2**26
 
 
 def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch, Prices, bool]:
@@ -33,7 +34,8 @@ def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSea
         random_state: seed of the random restarts.
 
     Returns:
-        The best search, the prices of the best bound, and whether no exchange of one row lowers the objective.
+        The best search, the prices of the best bound, and whether no exchange of one row lowers the objective. Beyond
+        2**26 costs exchanges are tried with active rows only, and nothing is certified.
     """
     cost, rules = search.cost, search.rules
     alternate(search, cost, FULL_ROUNDS)
@@ -42,12 +44,13 @@ def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSea
     alternate(search, active)
     if not _is_closed(search, prices):
         search = _restart_nearby(search, prices, active, np.random.default_rng(random_state))
-        swaps = SwapSearch(search, active)
-        swaps.in_batches()
-        swaps.one_by_one()
+        swap_in_batches(search, active)
         alternate(search, cost)
-    certified = _is_closed(search, prices) or prove_swap_optimum(search)
-    return search, prices, certified
+    if _is_closed(search, prices):
+        return search, prices, True
+    is_small = len(cost) * cost.n_targets <= PROOF_ENTRIES
+    is_settled = settle_exchanges(search, np.arange(len(cost)) if is_small else active.positions)
+    return search, prices, is_settled and is_small
 
 
 def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
@@ -56,16 +59,16 @@ def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
     prices = price_at(cost, rules, search.rows.min(axis=0))
     gap = search.objective - prices.bound
     rounds = ascend(cost, rules, prices, search.indices, search.objective)
-    for n_round, prices in enumerate(rounds, start=1):
+    for n_round, (prices, active) in enumerate(rounds, start=1):
         effort.lower_bound = prices.bound
         if effort.is_spent or _is_closed(search, prices):
             break
         if n_round >= FIRST_RESTART:
             other = MedoidSearch(cost, rules, rules.cheapest(-prices.averages), effort, prices.values)
-            alternate(other, active_rows(cost, rules, prices, other.indices))
+            alternate(other, active)
             search = min(search, other, key=lambda found: found.objective)
-        logger.info("objective %.6f, lower bound %.6f", search.objective, prices.bound)
         last_gap, gap = gap, search.objective - prices.bound
+        logger.info("Round %d: transport cost %.5f, at most %.5f too high", n_round, search.objective, gap)
         if n_round > FIRST_RESTART and last_gap - gap < STANDSTILL * gap:
             break
     return search, prices

@@ -16,6 +16,7 @@ Arcs: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 ARCS_PER_NODE = 8
 DUAL_TOLERANCE = 1e-9
+SMALLEST_COST = 1e-150
 MAX_ITERATIONS = 10**8
 MAX_ROUNDS = 200
 PRICING_ROWS = 64
@@ -84,10 +85,13 @@ def _solve(
 ) -> TransportPlan:
     arcs, potentials = _starting_point(costs, source, target, warm_start)
     for _ in range(MAX_ROUNDS):
-        flow, potentials = _simplex(costs, source, target, arcs, potentials)
-        lowest, violating = _price(costs, *potentials)
+        flow, potentials, scale = _simplex(costs, source, target, arcs, potentials)
+        lowest, violating = _price(costs, *potentials, 0.1 * DUAL_TOLERANCE * scale)
         if not len(violating[0]):
-            return _certified_plan(costs, flow, (lowest, potentials[1]), unit, arcs)
+            duals = lowest, potentials[1]
+            _check(costs, flow, duals, scale)
+            value = float(flow.data @ costs[flow.nonzero()]) * unit
+            return TransportPlan(value, *duals, flow * unit, _prune(costs, duals, arcs, flow))
         arcs = _union(arcs, violating, costs.shape[1])
         potentials = (np.minimum(potentials[0], lowest), potentials[1])
     raise RuntimeError(f"the transport problem is still not proven optimal after {MAX_ROUNDS} rounds of pricing.")
@@ -95,23 +99,28 @@ def _solve(
 
 def _simplex(
     costs: Floats, source: Floats, target: Floats, arcs: Arcs, potentials: tuple[Floats, Floats]
-) -> tuple[csr_matrix, tuple[Floats, Floats]]:
+) -> tuple[csr_matrix, tuple[Floats, Floats], float]:
+    """The best flow on some pairs, its potentials, and the largest cost among them, which rounding is relative to."""
     rows, columns = arcs
+    arc_costs = costs[rows, columns]
+    # The solver's tolerances are absolute, made for costs near 1.
+    scale = max(float(np.abs(arc_costs).max()), SMALLEST_COST)
     moved_from, moved_to, mass, _, u, v, status = emd_c_sparse(
-        source, target, rows.astype(np.uint64), columns.astype(np.uint64), costs[rows, columns], MAX_ITERATIONS,
-        *potentials,
+        source, target, rows.astype(np.uint64), columns.astype(np.uint64), arc_costs / scale, MAX_ITERATIONS,
+        potentials[0] / scale, potentials[1] / scale,
     )  # fmt: skip
     if status != OPTIMAL:
         raise RuntimeError(f"the transport problem was not solved: {FAILURES.get(status, f'status {status}')}.")
     places = (moved_from.astype(np.int64), moved_to.astype(np.int64))
     # Potentials are free up to a shift, and the solver's may be large: a mean of 0 keeps them precise.
     shift = float(source @ u) / float(source.sum())
-    return coo_matrix((mass, places), shape=costs.shape).tocsr(), (u - shift, v + shift)
+    flow = coo_matrix((mass, places), shape=costs.shape).tocsr()
+    flow.eliminate_zeros()
+    return flow, (scale * (u - shift), scale * (v + shift)), scale
 
 
-def _price(costs: Floats, u: Floats, v: Floats) -> tuple[Floats, Arcs]:
-    """The largest feasible u for v, and the pairs that violate the u given."""
-    tolerance = 0.1 * DUAL_TOLERANCE * max(1.0, float(np.abs(v).max()))
+def _price(costs: Floats, u: Floats, v: Floats, tolerance: float) -> tuple[Floats, Arcs]:
+    """The largest feasible u for v, and the pairs that violate the u given by more than the tolerance."""
     lowest, rows, columns = np.empty(len(u)), [], []
     for start in range(0, len(u), PRICING_ROWS):
         reduced = costs[start : start + PRICING_ROWS] - v
@@ -124,26 +133,21 @@ def _price(costs: Floats, u: Floats, v: Floats) -> tuple[Floats, Arcs]:
     return lowest, (_concatenate(rows), _concatenate(columns))
 
 
-def _certified_plan(
-    costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], unit: float, arcs: Arcs
-) -> TransportPlan:
-    """Scales the flow back and checks that the dual value proves the primal one."""
-    entries = flow.tocoo()
-    flow = flow * unit
-    value = float((entries.data * costs[entries.row, entries.col]).sum() * unit)
-    source_sums, target_sums = np.asarray(flow.sum(axis=1)).ravel(), np.asarray(flow.sum(axis=0)).ravel()
-    dual = float(source_sums @ potentials[0] + target_sums @ potentials[1])
-    if abs(value - dual) > DUAL_TOLERANCE * max(1.0, float(np.abs(entries.data).sum() * unit), abs(value)):
+def _check(costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], scale: float) -> None:
+    """Checks that the dual value of the masses moved proves the primal one."""
+    sent, received = np.asarray(flow.sum(axis=1)).ravel(), np.asarray(flow.sum(axis=0)).ravel()
+    value, dual = flow.data @ costs[flow.nonzero()], sent @ potentials[0] + received @ potentials[1]
+    if abs(value - dual) > DUAL_TOLERANCE * scale * sent.sum():
         raise RuntimeError(f"the transport value {value} differs from its dual bound {dual}: it is not proven optimal.")
-    kept = _prune(costs, potentials, arcs, flow)
-    return TransportPlan(value, potentials[0], potentials[1], flow, kept)
 
 
 def _starting_point(
     costs: Floats, source: Floats, target: Floats, warm_start: TransportPlan | tuple | None
 ) -> tuple[Arcs, tuple[Floats, Floats]]:
+    feasible = _northwest(source, target)
     if isinstance(warm_start, TransportPlan) and warm_start.plan.shape == costs.shape:
-        return _warm_arcs(costs, warm_start)
+        arcs, potentials = _warm_arcs(costs, warm_start)
+        return _union(arcs, feasible, costs.shape[1]), potentials
     if warm_start is not None:
         given = warm_start if isinstance(warm_start, tuple) else (None, warm_start.target_potentials)
         v = np.asarray(given[1], dtype=np.float64)
@@ -151,14 +155,14 @@ def _starting_point(
             raise ValueError(f"warm_start has {v.shape} target potentials: the costs have {costs.shape[1]} targets.")
     else:
         v = np.zeros(costs.shape[1])
-    arcs = _union(_nearest(costs - v), _northwest(source, target), costs.shape[1])
+    arcs = _union(_nearest(costs - v), feasible, costs.shape[1])
     return arcs, ((costs - v).min(axis=1), v)
 
 
 def _warm_arcs(costs: Floats, previous: TransportPlan) -> tuple[Arcs, tuple[Floats, Floats]]:
     """The previous pairs, and for rows that changed their nearest targets beside those they served."""
     v = previous.target_potentials
-    lowest, _ = _price(costs, np.full(len(costs), -np.inf), v)
+    lowest, _ = _price(costs, np.full(len(costs), -np.inf), v, 0.0)
     changed = np.flatnonzero(np.abs(lowest - previous.source_potentials) > DUAL_TOLERANCE)
     rows, columns = previous.arcs
     is_changed = np.zeros(len(costs), dtype=bool)

@@ -94,7 +94,7 @@ class _LazyGains:
 
     def _measure(self, rows: NDArray[np.int64] | None) -> NDArray[np.float64]:
         parts = [
-            (self.nearest - block).clamp_(min=0.0).sum(dim=1, dtype=torch.float64).cpu().numpy()
+            (self.nearest - block).clamp_(min=0.0).sum(dim=1).double().cpu().numpy()
             for _, block in self.cost.blocks(rows)
         ]
         return np.concatenate(parts)

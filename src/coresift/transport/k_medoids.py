@@ -34,7 +34,8 @@ class KMedoidsResult:
         indices: (budget,) distinct row positions, ascending.
         objective: exact transport cost between the uniform mass on the selection and on the validation rows.
         lower_bound: no selection of this size has a smaller objective.
-        reduced_values: (T,) what each row would pay per unit of mass at the prices of the bound; lower is better.
+        reduced_values: (T,) what each row would pay per unit of mass at the prices of the bound, lower is better; of
+            rows that are far from being chosen only a lower bound is known.
         certified: whether it is proved that no exchange of a single row lowers the objective.
         n_transport_solves: transport problems solved.
         trace: (seconds since the start, objective) at the start and after every improvement.
@@ -97,7 +98,7 @@ def balanced_k_medoids(
     best, prices, certified = METHODS[method](search, random_state)
     bound = min(lower_bound(cost, rules, prices.values, prices.reduced), best.objective)
     logger.info(
-        "Selected %d of %d rows: objective %.6f, lower bound %.6f, %d transport solves",
+        "Chose %d of %d rows: transport cost %.5f, no choice is below %.5f; %d transport problems solved",
         budget, len(cost), best.objective, bound, effort.n_solves,
     )  # fmt: skip
     order = np.sort(best.indices)

@@ -12,6 +12,7 @@ At the transport duals of a selection S the reduced values of its own rows are i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from coresift.transport.block_cost import BlockCost
 
 FLOAT32_SLACK = 1e-3
+ROWS_PER_MEDOID = 3
 
 
 @dataclass(frozen=True)
@@ -64,21 +66,24 @@ def lower_tail_mean(reduced: torch.Tensor, share: float) -> torch.Tensor:
     return (total - (1.0 - part) * smallest[:, -1]) / share if count > whole else total / share
 
 
-def reduced_values(cost: BlockCost, prices: NDArray[np.float64], budget: int) -> NDArray[np.float64]:
-    """The reduced value phi of every row, in one pass.
+def reduced_values(
+    blocks: Iterable[tuple[NDArray[np.int64], torch.Tensor]], prices: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """The reduced values phi of streamed rows.
 
     Args:
-        cost: the cost of T candidates.
+        blocks: positions of rows and their (b, V) costs, which are overwritten.
         prices: (V,) price of serving a validation row.
-        budget: rows to select, n.
+        share: validation rows that a medoid serves, V/n.
 
     Returns:
-        (T,) values, in float32 precision.
+        The values of all rows streamed, in float32 precision.
     """
-    on_device = torch.as_tensor(prices, dtype=torch.float32, device=cost.device)
-    share = cost.n_targets / budget
-    parts = [lower_tail_mean(block.sub_(on_device), share).cpu().numpy() for _, block in cost.blocks()]
-    return np.concatenate(parts).astype(np.float64)
+    values = [np.empty(0, dtype=np.float32)]
+    for _, block in blocks:
+        reduced = block.sub_(torch.as_tensor(prices, dtype=torch.float32, device=block.device))
+        values.append(lower_tail_mean(reduced, share).cpu().numpy())
+    return np.concatenate(values).astype(np.float64)
 
 
 def lower_bound(
@@ -89,8 +94,8 @@ def lower_bound(
 ) -> float:
     """The Lagrangian bound L(prices), proved in spite of float32 rounding.
 
-    The rows that decide the bound are valued again in float64; all others are taken at their float32 value less a
-    slack that no rounding of a distance exceeds.
+    The rows that may decide the bound are valued again in float64; all others are taken at their float32 value less
+    a slack that no rounding of a distance exceeds.
 
     Args:
         cost: the cost of T candidates.
@@ -101,7 +106,10 @@ def lower_bound(
     Returns:
         A value that no selection allowed by the rules is below.
     """
-    decisive = rules.cheapest(values)
+    cheapest = rules.cheapest(values)
+    near = rules.candidates & (values <= values[cheapest].max() + FLOAT32_SLACK)
+    near_rows = np.flatnonzero(near)[np.argsort(values[near], kind="stable")[: ROWS_PER_MEDOID * rules.budget]]
+    decisive = np.union1d(cheapest, near_rows)
     safe = values - FLOAT32_SLACK
     share = cost.n_targets / rules.budget
     for chunk in np.array_split(decisive, -(-len(decisive) // cost.block_size)):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from coresift.transport.active_rows import ActiveRows
 from coresift.transport.block_cost import BlockCost
-from coresift.transport.lagrangian_bound import SelectionRules, reduced_values
+from coresift.transport.lagrangian_bound import SelectionRules, lower_tail_mean, reduced_values
 
 ROWS_PER_MEDOID = 3
 COLUMNS_PER_CLAIM = 32
@@ -41,7 +41,7 @@ class Prices:
 
     Attributes:
         values: (V,) the prices y.
-        reduced: (T,) reduced values of all rows at these prices.
+        reduced: (T,) reduced values of all rows at these prices, or less where that decides nothing.
         bound: L(y).
         averages: (T,) how often each row was among the cheapest of late.
         step: relative length of the next step.
@@ -65,9 +65,8 @@ def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]
     Returns:
         The prices with their bound, without averages.
     """
-    reduced = reduced_values(cost, values, rules.budget)
-    bound = float(values.mean() + reduced[rules.cheapest(reduced)].mean())
-    return Prices(values, reduced, bound, np.zeros(len(cost)))
+    reduced = reduced_values(cost.blocks(), values, cost.n_targets / rules.budget)
+    return _bounded(rules, values, reduced)
 
 
 def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64]) -> ActiveRows:
@@ -89,7 +88,7 @@ def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: ND
 
 def ascend(
     cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64], target: float
-) -> Iterator[Prices]:
+) -> Iterator[tuple[Prices, ActiveRows]]:
     """Raises the bound in rounds of growing length.
 
     A round that ends with a worse bound over all rows, because its prices made inactive rows attractive, is taken
@@ -103,7 +102,8 @@ def ascend(
         target: the objective of a selection, which the bound cannot exceed (Polyak's step length).
 
     Yields:
-        After every round the best prices so far, with reduced values of all rows and the averages of the round.
+        After every round the best prices so far, with reduced values of all rows and the averages of the round, and
+        the rows that were active in it.
     """
     tempting = keep
     for n_steps in ROUNDS:
@@ -114,7 +114,7 @@ def ascend(
             prices = found
         else:
             prices = replace(prices, averages=found.averages, step=NULL_SHRINKAGE * prices.step)
-        yield prices
+        yield prices, active
 
 
 def _cheap(rules: SelectionRules, reduced: NDArray[np.float64], per_medoid: int) -> NDArray[np.int64]:
@@ -130,8 +130,34 @@ def _ascend_once(
         round_.step(target)
     averages = np.zeros(len(cost))
     averages[active.positions] = round_.averages.double().cpu().numpy()
-    found = price_at(cost, rules, round_.best_prices.double().cpu().numpy())
+    found = _price_again(cost, rules, active, prices, round_.best_prices.double().cpu().numpy())
     return replace(found, averages=averages, step=round_.length)
+
+
+def _price_again(
+    cost: BlockCost, rules: SelectionRules, active: ActiveRows, known: Prices, values: NDArray[np.float64]
+) -> Prices:
+    """The bound at new prices, measuring only rows that may be among the cheapest.
+
+    From known prices a reduced value falls at most by the mean of the V/n largest rises. Rows that stay too dear even
+    then keep that lower bound in place of their value, which is all that the bound needs.
+    """
+    share = cost.n_targets / rules.budget
+    largest_fall = -float(lower_tail_mean(torch.as_tensor(known.values - values)[None], share))
+    reduced = known.reduced - largest_fall
+    is_open = rules.candidates.copy()
+    is_open[active.positions] = False
+    measured = np.full(len(reduced), np.inf)
+    measured[active.positions] = reduced_values(active.blocks(), values, share)
+    reduced[active.positions] = measured[active.positions]
+    rows = np.flatnonzero(is_open & (reduced <= measured[rules.cheapest(measured)].max()))
+    reduced[rows] = reduced_values(cost.blocks(rows), values, share)
+    return _bounded(rules, values, reduced)
+
+
+def _bounded(rules: SelectionRules, values: NDArray[np.float64], reduced: NDArray[np.float64]) -> Prices:
+    bound = float(values.mean() + reduced[rules.cheapest(reduced)].mean())
+    return Prices(values, reduced, bound, np.zeros(len(reduced)))
 
 
 class _Round:

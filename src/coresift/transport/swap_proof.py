@@ -10,32 +10,33 @@ from coresift.transport.lagrangian_bound import lower_tail_mean
 from coresift.transport.medoid_search import IMPROVEMENT, MedoidSearch
 from coresift.transport.removal import removal
 
-PROOF_ENTRIES = 2**26
 
-
-def prove_swap_optimum(search: MedoidSearch) -> bool:
-    """Improves by single exchanges until it is proved that none is left.
+def settle_exchanges(search: MedoidSearch, rows: NDArray[np.int64]) -> bool:
+    """Improves by single exchanges until it is proved that none with these rows is left.
 
     An exchange needs no solve if a lower bound on its objective is not below the present one. The duals of every
-    solved exchange bound all other exchanges of the same medoid, so that few of them are solved.
+    solved exchange bound all other exchanges of the same medoid, so that few of them are solved. Medoids take turns,
+    those that are easiest to do without first.
 
     Args:
-        search: the search to improve; its costs to all candidates are held in float64 here.
+        search: the search to improve.
+        rows: candidates that may come in; their costs are held in float64.
 
     Returns:
-        Whether the proof was completed; False if the effort is spent or there are more than 2**26 costs.
+        Whether the proof was completed, for these rows; False if the effort is spent before.
     """
-    candidates = np.flatnonzero(search.rules.candidates)
-    if len(candidates) * search.cost.n_targets > PROOF_ENTRIES or search.effort.is_spent:
+    if search.effort.is_spent:
         return False
-    proof = _Proof(search, candidates)
-    movable = np.flatnonzero(search.movable)
-    n_settled, turn = 0, 0
-    while n_settled < len(movable):
-        is_settled = proof.settle(int(movable[turn]))
-        if is_settled is None:
-            return False
-        n_settled, turn = (n_settled + 1, (turn + 1) % len(movable)) if is_settled else (0, turn)
+    proof = _Proof(search, rows)
+    before = None
+    while before is not search.plan:
+        before = search.plan
+        for medoid in proof.by_removal_value():
+            is_settled: bool | None = False
+            while is_settled is False:
+                is_settled = proof.settle(int(medoid))
+            if is_settled is None:
+                return False
     return True
 
 
@@ -43,9 +44,14 @@ class _Proof:
     """Lower bounds on the objective after an exchange."""
 
     def __init__(self, search: MedoidSearch, candidates: NDArray[np.int64]) -> None:
-        self.search, self.candidates = search, candidates
-        self.costs = torch.as_tensor(search.cost.rows(candidates, exact=True))
+        self.search, self.candidates = search, candidates[search.rules.candidates[candidates]]
+        self.costs = torch.as_tensor(search.cost.rows(self.candidates, exact=True))
         self._price()
+
+    def by_removal_value(self) -> NDArray[np.int64]:
+        """The movable medoids, the one that is easiest to do without first."""
+        order = np.argsort(-self.gone.values, kind="stable")
+        return order[self.search.movable[order]]
 
     def settle(self, medoid: int) -> bool | None:
         """True if no exchange of a medoid helps, False if one did and was made, None if the effort is spent."""

@@ -18,6 +18,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "sample_scores": "sample_scores",
                 "sample_embeddings": "sample_embeddings",
                 "gradient_norms": "gradient_norms",
+                "gradient_features": "gradient_features",
                 "influence_scores": "influence_scores",
                 "surrogate_states": "surrogate_states",
                 "parameters": "params:selection",
