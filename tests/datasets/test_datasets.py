@@ -128,6 +128,15 @@ def test_shards_exist_when_the_announced_rows_are_there(tmp_path: Path) -> None:
     assert dataset.load()["feature"][:, 0].tolist() == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.parametrize("filepath", ["{}/features", "memory://data/features"])
+def test_shards_ignore_what_a_killed_writer_left(filepath: str, tmp_path: Path) -> None:
+    filepath = filepath.format(tmp_path)
+    ShardedTensorDataset(filepath=filepath).save(Tensors({"feature": torch.zeros(1)}, {"total_rows": "2"}))
+    dataset = ShardedTensorDataset(filepath=filepath)
+    dataset.save(Tensors({"feature": torch.ones(2)}, {"total_rows": "2"}))
+    assert dataset.load()["feature"].tolist() == [1.0, 1.0]
+
+
 def test_shards_refuse_what_was_not_announced(tmp_path: Path) -> None:
     dataset = ShardedTensorDataset(filepath=str(tmp_path / "features"))
     with pytest.raises(DatasetError, match="total_rows"):

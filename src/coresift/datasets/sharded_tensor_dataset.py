@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from coresift.datasets.located_dataset import LocatedDataset
-from coresift.storage import Shards, Tensors, describe_tensors, work_folder
+from coresift.storage import WORK_FOLDER_NAME, Shards, Tensors, describe_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +23,8 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
     """Appends pieces of rows until the announced number is there; only then does the dataset exist.
 
     A piece is a :class:`~coresift.storage.Tensors` whose metadata holds ``total_rows``, the number of rows that the
-    whole will have. The pieces grow in a work folder that knows only whole shards. A node that must survive being
-    killed writes its own :class:`~coresift.storage.Shards` and returns the folder's path instead.
+    whole will have. The pieces grow in a fresh work folder that no other dataset object shares. A node that must
+    survive being killed writes its own :class:`~coresift.storage.Shards` and returns the folder's path instead.
 
     Example:
         .. code-block:: yaml
@@ -34,7 +35,7 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
               versioned: true
     """
 
-    _growing = False
+    _draft: Path | None = None
 
     def save(self, data: Mapping[str, Tensor] | Path) -> None:
         """Append one piece, or move in a finished folder of shards.
@@ -48,7 +49,8 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
         total = data.metadata.get("total_rows") if isinstance(data, Tensors) else None
         if total is None:
             raise DatasetError("a piece of a sharded dataset must carry 'total_rows' in its metadata")
-        shards = Shards(self._draft_folder())
+        self._draft = self._draft or self._empty_draft()
+        shards = Shards(self._draft)
         shards.append(data)
         self._publish_if_whole(shards, int(total))
 
@@ -63,24 +65,27 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
 
     def _publish_if_whole(self, shards: Shards, total: int) -> None:
         rows = sum(len(next(iter(part.values()))) for part in shards.parts())
-        if rows > total:
-            self._growing = False
-            shutil.rmtree(shards.folder)
-            raise DatasetError(f"'{self._filepath}' announced {total} rows but received {rows}: nothing was saved")
-        self._growing = rows < total
-        if rows == total:
+        if rows < total:
+            return
+        self._draft = None
+        try:
+            if rows > total:
+                raise DatasetError(f"'{self._filepath}' announced {total} rows but received {rows}: nothing was saved")
             self._target.save_folder(shards.folder)
+        finally:
             shutil.rmtree(shards.folder, ignore_errors=True)
 
     def resolve_load_version(self) -> str | None:
         """Return the version to load; while pieces arrive, the version they go to."""
-        return self.resolve_save_version() if self._growing else super().resolve_load_version()
+        return self.resolve_save_version() if self._draft else super().resolve_load_version()
 
     def _clear_version_cache(self) -> None:
-        if not self._growing:
+        if not self._draft:
             super()._clear_version_cache()
 
-    def _draft_folder(self) -> Path:
-        """Return the work folder of this dataset and save version."""
-        local_root = str(self._filepath.parent) if self._protocol == "file" else "remote://"
-        return work_folder(local_root, self._filepath.name, str(self._filepath), self.resolve_save_version())
+    def _empty_draft(self) -> Path:
+        """Return a new work folder on the disk of the target, or on this machine's where the target is remote."""
+        root = Path(str(self._filepath.parent)) if self._protocol == "file" else Path(tempfile.gettempdir())
+        work = root / WORK_FOLDER_NAME
+        work.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{self._filepath.name}-", dir=work))

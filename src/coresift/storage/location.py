@@ -6,6 +6,7 @@ content first and an empty marker last; without its marker, content counts as ab
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -79,10 +80,12 @@ class Location:
                 shutil.copytree(source, draft, dirs_exist_ok=True)
 
     def local_copy(self) -> Path:
-        """Return a local path of the content: itself, or a copy downloaded once for this process."""
+        """Return a local path of the content: itself, or a downloaded copy that lives until the process ends."""
         if self.is_local:
             return Path(self.path)
-        copy = Path(tempfile.mkdtemp(prefix="coresift-")) / PurePosixPath(self.path).name
+        folder = tempfile.mkdtemp(prefix="coresift-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        copy = Path(folder) / PurePosixPath(self.path).name
         self.filesystem.get(self.path, str(copy), recursive=self.filesystem.isdir(self.path))
         return copy
 
