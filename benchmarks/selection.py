@@ -3,9 +3,12 @@
     python benchmarks/selection.py --quick                      # the smallest size, under 5 minutes
     python benchmarks/selection.py                              # every size; a killed run resumes at the next cell
     python benchmarks/selection.py --embeddings FOLDER          # also on sample_embeddings.safetensors of a run
-    python benchmarks/selection.py --million                    # one million candidates in one process
+    python benchmarks/selection.py --peers PYTHON               # also greedy by submodlib and apricot, installed there
+    python benchmarks/selection.py --certify                    # also the full one-swap certificate, smallest size
+    python benchmarks/selection.py --million                    # also one million candidates in one process
 
-All refinements of an instance start from the same greedy selection. Percentages are of objective + gradient weight.
+All refinements of an instance start from the same greedy selection, and their first transport problem is the same.
+Percentages are of objective + gradient weight. Each cell is computed once and kept in --results.
 """
 
 from __future__ import annotations
@@ -13,15 +16,18 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from selection_instances import clustered, hub_heavy, real
 
 from coresift.transport import BlockCost, balanced_k_medoids, solve_transport
 from coresift.transport.greedy_start import greedy_medoids
@@ -30,54 +36,19 @@ SIZES = [(5000, 2000, 256), (15000, 5000, 1000), (45000, 4000, 1024)]
 MILLION = (1_000_000, 5000, 4096)
 METHODS = ("random", "greedy", "itra_released", "itra", "certified")
 GRADIENT_WEIGHT = 0.3
-DIMENSIONS = 384
+BRUTE_FORCE_CASES = 60
 Cell = dict[str, Any]
 
 
 class CountedCost(BlockCost):
-    """A cost that counts the rows it streams."""
+    """A cost that counts the rows whose products it forms."""
 
     rows_streamed = 0
 
-    def blocks(self, indices: NDArray[np.int64] | None = None) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
-        """Streams as the cost does, counting."""
-        for positions, block in super().blocks(indices):
-            self.rows_streamed += len(positions)
-            yield positions, block
-
-
-def clustered(n_train: int, n_valid: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A hundred clusters, of which the validation rows use each to another extent."""
-    generator = np.random.default_rng(0)
-    centres = generator.standard_normal((100, DIMENSIONS), dtype=np.float32)
-    train, valid = (generator.standard_normal((size, DIMENSIONS), dtype=np.float32) for size in (n_train, n_valid))
-    for rows, shares in ((train, None), (valid, generator.dirichlet(np.ones(100)))):
-        rows *= 0.5
-        for chunk in np.array_split(rows, max(1, len(rows) // 10_000)):
-            chunk += centres[generator.choice(100, len(chunk), p=shares)]
-    return train, valid
-
-
-def hub_heavy(n_train: int, n_valid: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Rows of very different length: the short ones are near everything."""
-    generator = np.random.default_rng(0)
-    return tuple(
-        generator.standard_normal((size, DIMENSIONS), np.float32)
-        * (0.3 + generator.standard_exponential((size, 1), np.float32))
-        for size in (n_train, n_valid)
-    )
-
-
-def real(folder: Path) -> Callable[[int, int], tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Embeddings of a finished run, thinned evenly to the size asked for."""
-    tensors = load_file(folder / "sample_embeddings.safetensors")
-
-    def thinned(n_train: int, n_valid: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        splits = [tensors["embedding"][tensors["split"] == split] for split in (0, 1)]
-        sizes = zip(splits, (n_train, n_valid), strict=True)
-        return tuple(rows[np.linspace(0, len(rows) - 1, min(size, len(rows))).astype(int)] for rows, size in sizes)
-
-    return thinned
+    def _squared_distances(self, positions: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        products, squares = super()._squared_distances(positions)
+        self.rows_streamed += len(squares)
+        return products, squares
 
 
 class Results:
@@ -106,12 +77,22 @@ def instance(kind: str, maker: Callable, size: tuple[int, int, int], results: Re
     train, valid = maker(*size[:2])
     norms = np.random.default_rng(1).gamma(30.0, 1 / 30, len(train))
     cost = BlockCost(train, valid, norms, GRADIENT_WEIGHT)
-    _ = cost.distance_scale
     started = time.perf_counter()
-    start = greedy_medoids(cost, size[2], np.empty(0, dtype=np.int64), np.ones(len(train), dtype=bool))
-    greedy_seconds = time.perf_counter() - started
+    _ = cost.distance_scale
+    scale_seconds = time.perf_counter() - started
+    start, greedy_seconds = timed_greedy(cost, size[2])
     for method in METHODS:
-        results.cell(f"{name} {method}", lambda method=method: run(method, cost, start, greedy_seconds, seconds))
+        results.cell(
+            f"{name} {method}",
+            lambda method=method: run(method, cost, start, greedy_seconds, seconds) | {"scale_seconds": scale_seconds},
+        )
+
+
+def timed_greedy(cost: BlockCost, budget: int) -> tuple[NDArray[np.int64], float]:
+    """The greedy selection and its seconds, distances included."""
+    started = time.perf_counter()
+    rows = greedy_medoids(cost, budget, np.empty(0, dtype=np.int64), np.ones(len(cost), dtype=bool))
+    return rows, time.perf_counter() - started
 
 
 def run(method: str, cost: BlockCost, start: NDArray[np.int64], greedy_seconds: float, seconds: float) -> Cell:
@@ -122,9 +103,9 @@ def run(method: str, cost: BlockCost, start: NDArray[np.int64], greedy_seconds: 
     if method == "greedy":
         value = solve_transport(cost.rows(start, exact=True)).value
         return {"objective": value, "seconds": greedy_seconds, "solves": 1}
-    limits = {"max_solves": 10**9, "time_limit": seconds} if method.startswith("itra") else {"max_solves": 40}
-    if method == "certified" and len(cost) <= SIZES[0][0]:
-        limits = {"max_solves": 300}
+    limits: dict[str, Any] = {"max_solves": 300 if len(cost) <= SIZES[0][0] else 40}
+    if method.startswith("itra"):
+        limits = {"max_solves": 10**9, "time_limit": seconds}
     started = time.perf_counter()
     result = balanced_k_medoids(cost, len(start), method=method, initial=start, **limits)
     return {
@@ -153,8 +134,8 @@ def million(results: Results) -> None:
         for chunk in rows.split(cost.block_size):
             torch.mm(chunk, columns)
         floor = (time.perf_counter() - started) / len(rows) * cost.rows_streamed
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        figures = {"passes": cost.rows_streamed / len(cost), "floor_seconds": floor, "peak_gib": peak}
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        figures = {"passes": cost.rows_streamed / len(cost), "floor_seconds": floor, "peak_gb": peak}
         return figures | {
             "objective": result.objective,
             "lower_bound": result.lower_bound,
@@ -169,10 +150,87 @@ def million(results: Results) -> None:
     print(f"  ratio to floor {cell['seconds'] / cell['floor_seconds']:.3g}")
 
 
+def greedy_peers(python: str, results: Results) -> None:
+    """The greedy stage beside other libraries, which read a finished similarity; ours computes its distances."""
+    for library, (n_train, n_valid, budget) in {"submodlib": SIZES[0], "apricot": (5000, 5000, SIZES[0][2])}.items():
+        name = f"peer {library} {n_train}x{n_valid}x{budget}"
+        cell = results.cell(name, lambda one=library, size=(n_train, n_valid, budget): peer(python, one, size))
+        print(f"{name:<34}{cell['peer_seconds']:>9.2f} s, ours {cell['seconds']:.2f} s", end="; mean nearest cost ")
+        print(f"{cell['peer_cost']:.6f}, ours {cell['cost']:.6f}" if "peer_cost" in cell else cell["failure"])
+
+
+def peer(python: str, library: str, size: tuple[int, int, int]) -> Cell:
+    """One library and ours on the same instance; candidates and targets coincide where it takes squares only."""
+    n_train, n_valid, budget = size
+    train, valid = clustered(n_train, n_valid)
+    cost = BlockCost(train, train if library == "apricot" else valid)
+    _ = cost.distance_scale
+    rows, seconds = timed_greedy(cost, budget)
+    costs = cost.rows(np.arange(n_train))
+    cell = {"seconds": seconds, "cost": float(costs[rows].min(axis=0).mean()), "peer_seconds": float("nan")}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "similarity.npy"
+        np.save(path, np.ascontiguousarray(1.0 - costs.T))
+        script = Path(__file__).with_name("selection_peers.py")
+        command = [python, str(script), library, str(path), str(budget)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return cell | {"failure": (done.stderr.strip().splitlines() or ["failed"])[-1]}
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    return cell | {"peer_seconds": answer["seconds"], "peer_cost": float(costs[answer["rows"]].min(axis=0).mean())}
+
+
+def truth(results: Results) -> None:
+    """How far from the true optimum small selections end."""
+
+    def compute() -> Cell:
+        distances = [distance_to_optimum(seed) for seed in range(BRUTE_FORCE_CASES)]
+        return {"median": float(np.median(distances)), "largest": max(distances)}
+
+    cell = results.cell("brute force", compute)
+    print(
+        f"{BRUTE_FORCE_CASES} brute-force cases: {100 * cell['median']:.3f} % above the optimum in the median, ", end=""
+    )
+    print(f"{100 * cell['largest']:.2f} % at most")
+
+
+def distance_to_optimum(seed: int) -> float:
+    """One small instance: the selection against every other one."""
+    generator = np.random.default_rng(seed)
+    n_train, n_valid, budget = (int(generator.integers(*limits)) for limits in ((8, 13), (4, 16), (2, 5)))
+    cost = BlockCost(
+        generator.normal(size=(n_train, 3)), generator.normal(size=(n_valid, 3)), generator.random(n_train), 0.3
+    )
+    costs = cost.rows(np.arange(n_train), exact=True)
+    optimum = min(solve_transport(costs[list(chosen)]).value for chosen in combinations(range(n_train), budget))
+    found = balanced_k_medoids(cost, budget, random_state=seed).objective
+    return (found - optimum) / (optimum + cost.gradient_weight)
+
+
+def certify(results: Results) -> None:
+    """The full proof that no exchange of one row helps, at the smallest size."""
+
+    def compute() -> Cell:
+        train, valid = clustered(*SIZES[0][:2])
+        norms = np.random.default_rng(1).gamma(30.0, 1 / 30, len(train))
+        started, used = time.perf_counter(), time.process_time()
+        result = balanced_k_medoids(BlockCost(train, valid, norms, GRADIENT_WEIGHT), SIZES[0][2], max_solves=10**6)
+        return {
+            "seconds": time.perf_counter() - started,
+            "cpu_seconds": time.process_time() - used,
+            "solves": result.n_transport_solves,
+            "objective": result.objective,
+            "certified": result.certified,
+        }
+
+    cell = results.cell("one-swap certificate", compute)
+    print(f"one-swap certificate at {SIZES[0]}: {cell}")
+
+
 def report(results: Results) -> None:
     """Prints the table, and how fast ours passes the released algorithm."""
     print(f"{'instance':<34}{'method':<15}{'objective':>10}{'seconds':>9}{'solves':>8}{'bound':>9}{'gap %':>7}")
-    names = sorted({name.rsplit(" ", 1)[0] for name in results.cells if not name.startswith("million")})
+    names = sorted({name.removesuffix(" random") for name in results.cells if name.endswith(" random")})
     for name in names:
         for method in METHODS:
             cell = results.cells.get(f"{name} {method}")
@@ -192,6 +250,7 @@ def passing(results: Results, name: str) -> None:
     if released is None or ours is None:
         return
     needed = next((seconds for seconds, value in ours["trace"] if value < released["objective"]), None)
+    print(f"  our whole selection took {ours['seconds'] + ours['scale_seconds']:.1f} s, {ours['solves']} solves")
     spent = released["trace"][-1][0]
     if needed is not None and spent > 0:
         lower = 100 * (released["objective"] - ours["objective"]) / (released["objective"] + GRADIENT_WEIGHT)
@@ -203,6 +262,8 @@ def main() -> None:
     """Runs what was asked for and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the smallest size only, 30 seconds for each baseline")
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has submodlib-py and apricot-select")
+    parser.add_argument("--certify", action="store_true", help="the full one-swap certificate as well (minutes)")
     parser.add_argument("--million", action="store_true", help="one million candidates as well")
     parser.add_argument("--embeddings", type=Path, help="folder with sample_embeddings.safetensors of a run")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results/selection.json"))
@@ -216,6 +277,11 @@ def main() -> None:
         for kind, maker in makers.items():
             instance(kind, maker, size, results, 30.0 if arguments.quick else 600.0)
     report(results)
+    truth(results)
+    if arguments.peers:
+        greedy_peers(arguments.peers, results)
+    if arguments.certify:
+        certify(results)
     if arguments.million:
         million(results)
 

@@ -56,6 +56,26 @@ def test_the_exchange_bound_is_never_above_the_exchange(seed):
             assert bound <= solve_transport(costs[chosen].numpy()).value + 1e-9
 
 
+def test_any_prices_bound_every_exchange_and_those_of_a_solved_one_are_exact_for_it():
+    search = make_search()
+    n_medoids, costs = len(search.indices), torch.as_tensor(search.cost.rows(np.arange(40), exact=True))
+    medoid, row = 2, 31
+    exchanged = search.indices.copy()
+    exchanged[medoid] = row
+    solved = solve_transport(costs[exchanged].numpy())
+    stays = np.delete(exchanged, medoid)
+    highest = (costs[stays].numpy() - np.delete(solved.source_potentials, medoid)[:, None]).min(axis=0)
+    for prices in (highest, search.plan.target_potentials, np.random.default_rng(2).normal(size=23)):
+        values = lower_tail_mean(costs - torch.as_tensor(prices), search.share).numpy()
+        for other in range(n_medoids, 40, 3):
+            chosen = np.append(stays, other)
+            assert (
+                prices.mean() + values[chosen].sum() / n_medoids <= solve_transport(costs[chosen].numpy()).value + 1e-9
+            )
+    values = lower_tail_mean(costs - torch.as_tensor(highest), search.share).numpy()
+    assert highest.mean() + values[exchanged].sum() / n_medoids == pytest.approx(solved.value, abs=1e-9)
+
+
 def test_no_prices_prove_more_than_any_selection_costs():
     search = make_search()
     generator = np.random.default_rng(1)

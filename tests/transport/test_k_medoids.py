@@ -7,7 +7,7 @@ import ot
 import pytest
 import torch
 
-from coresift.transport import BlockCost, balanced_k_medoids
+from coresift.transport import BlockCost, balanced_k_medoids, solve_transport
 
 METHODS = ["certified", "itra", "itra_released"]
 
@@ -72,7 +72,7 @@ def test_certified_means_that_no_single_exchange_helps():
 def test_too_many_costs_for_a_proof_are_searched_but_not_certified(monkeypatch):
     cost = instance(200, 60)
     proved = balanced_k_medoids(cost, 12, max_solves=5000)
-    monkeypatch.setattr("coresift.transport.certified_search.PROOF_ENTRIES", 0)
+    monkeypatch.setattr("coresift.transport.certified_search.PROOF_ENTRIES", 1000)
     searched = balanced_k_medoids(cost, 12, max_solves=5000)
     assert proved.certified
     assert not searched.certified
@@ -83,6 +83,18 @@ def test_ours_is_lower_than_both_forms_of_the_papers_algorithm():
     cost = instance(400, 150, seed=1, dimensions=8)
     ours, intended, released = (balanced_k_medoids(cost, 24, method=method).objective for method in METHODS)
     assert ours < intended < released
+
+
+def test_copies_of_medoids_are_ruled_out_without_solving_their_exchanges():
+    generator = np.random.default_rng(4)
+    train, valid = generator.normal(size=(30, 3)), generator.normal(size=(24, 3))
+    plain, copied = (
+        balanced_k_medoids(BlockCost(rows, valid), 5, max_solves=3000) for rows in (train, np.repeat(train, 9, axis=0))
+    )
+    assert plain.certified
+    assert copied.certified
+    assert copied.objective <= plain.objective + 1e-12
+    assert copied.n_transport_solves < plain.n_transport_solves + 100
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -99,11 +111,21 @@ def test_the_same_seed_gives_the_same_set_and_blocks_hardly_matter():
     assert other.objective == pytest.approx(first.objective, abs=0.005 * (first.objective + 0.2))
 
 
+@pytest.mark.parametrize("block_size", [1, 13, 64, 4096])
+def test_objectives_of_the_same_rows_agree_across_block_sizes(block_size):
+    rows = np.arange(3, 23)
+    expected = solve_transport(instance(300, 90).rows(rows, exact=True)).value
+    blocks = solve_transport(instance(300, 90, block_size=block_size).rows(rows, exact=True)).value
+    assert blocks == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_objectives_of_the_same_rows_agree_across_devices():
     costs = [instance(300, 90, device=device) for device in ("cpu", "cuda")]
     rows = [cost.rows(np.arange(20), exact=True) for cost in costs]
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-9)
+    first, other = (balanced_k_medoids(cost, 20).objective for cost in costs)
+    assert other == pytest.approx(first, abs=0.005 * (first + 0.2))
 
 
 @pytest.mark.parametrize("transformation", ["shift", "scale", "rotation"])

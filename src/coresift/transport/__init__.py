@@ -2,6 +2,15 @@
 
 from coresift.transport.block_cost import BlockCost, as_positions
 from coresift.transport.exact_transport import TransportPlan, solve_transport
+from coresift.transport.greedy_start import greedy_medoids
 from coresift.transport.k_medoids import KMedoidsResult, balanced_k_medoids
 
-__all__ = ["BlockCost", "KMedoidsResult", "TransportPlan", "as_positions", "balanced_k_medoids", "solve_transport"]
+__all__ = [
+    "BlockCost",
+    "KMedoidsResult",
+    "TransportPlan",
+    "as_positions",
+    "balanced_k_medoids",
+    "greedy_medoids",
+    "solve_transport",
+]

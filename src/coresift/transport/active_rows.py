@@ -26,14 +26,29 @@ class ActiveRows:
 
     Args:
         cost: the cost of T candidates.
-        positions: (m,) rows to hold; m is a small multiple of the budget, whatever T is.
+        positions: (m,) ascending rows to hold; m is a small multiple of the budget, whatever T is.
+        known: rows of the same cost that are in memory already, to be copied from.
     """
 
-    def __init__(self, cost: BlockCost, positions: NDArray[np.int64]) -> None:
+    def __init__(self, cost: BlockCost, positions: NDArray[np.int64], known: ActiveRows | None = None) -> None:
         self.device = cost.device
         self.positions = positions
-        self.costs = torch.cat([block for _, block in cost.blocks(positions)])
+        self.costs = torch.empty(len(positions), cost.n_targets, device=cost.device)
+        self._fill(cost, known)
         self._block_size = cost.block_size
+
+    def _fill(self, cost: BlockCost, known: ActiveRows | None) -> None:
+        missing = np.arange(len(self.positions))
+        if known is not None:
+            _, places, sources = np.intersect1d(
+                self.positions, known.positions, assume_unique=True, return_indices=True
+            )
+            self.costs[torch.as_tensor(places)] = known.costs[torch.as_tensor(sources)]
+            missing = np.setdiff1d(missing, places, assume_unique=True)
+        done = 0
+        for rows, block in cost.blocks(self.positions[missing]):
+            self.costs[torch.as_tensor(missing[done : done + len(rows)])] = block
+            done += len(rows)
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
         """Streams over the rows.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coresift.transport.active_rows import ActiveRows
 from coresift.transport.alternation import alternate
@@ -35,7 +36,8 @@ def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSea
 
     Returns:
         The best search, the prices of the best bound, and whether no exchange of one row lowers the objective. Beyond
-        2**26 costs exchanges are tried with active rows only, and nothing is certified.
+        2**26 costs, or pairs of a medoid and a candidate, exchanges are tried with active rows only, and nothing is
+        certified.
     """
     cost, rules = search.cost, search.rules
     alternate(search, cost, FULL_ROUNDS)
@@ -48,9 +50,17 @@ def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSea
         alternate(search, cost)
     if _is_closed(search, prices):
         return search, prices, True
-    is_small = len(cost) * cost.n_targets <= PROOF_ENTRIES
-    is_settled = settle_exchanges(search, np.arange(len(cost)) if is_small else active.positions)
-    return search, prices, is_settled and is_small
+    rows = _rows_to_exchange(search, prices, active)
+    return search, prices, settle_exchanges(search, rows, prices.values) and len(rows) == len(cost)
+
+
+def _rows_to_exchange(search: MedoidSearch, prices: Prices, active: ActiveRows) -> NDArray[np.int64]:
+    """All rows where a proof is affordable, otherwise the active rows of least reduced value."""
+    cost, budget = search.cost, len(search.indices)
+    if len(cost) * max(cost.n_targets, budget) <= PROOF_ENTRIES:
+        return np.arange(len(cost))
+    order = np.argsort(prices.reduced[active.positions], kind="stable")
+    return active.positions[order[: max(1, PROOF_ENTRIES // budget)]]
 
 
 def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
@@ -64,7 +74,7 @@ def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
         if effort.is_spent or _is_closed(search, prices):
             break
         if n_round >= FIRST_RESTART:
-            other = MedoidSearch(cost, rules, rules.cheapest(-prices.averages), effort, prices.values)
+            other = MedoidSearch(cost, rules, rules.cheapest(-prices.averages), effort, prices.values, search)
             alternate(other, active)
             search = min(search, other, key=lambda found: found.objective)
         last_gap, gap = gap, search.objective - prices.bound
@@ -83,7 +93,7 @@ def _restart_nearby(
             break
         noise = NOISE * generator.random(len(prices.averages)) * (prices.averages > LEAST_AVERAGE)
         start = search.rules.cheapest(-prices.averages - noise)
-        other = MedoidSearch(search.cost, search.rules, start, search.effort, prices.values)
+        other = MedoidSearch(search.cost, search.rules, start, search.effort, prices.values, search)
         alternate(other, active)
         search = min(search, other, key=lambda found: found.objective)
     return search

@@ -66,6 +66,7 @@ class MedoidSearch:
         start: (n,) distinct rows to start from.
         effort: what may be spent; one transport problem is solved at once.
         prices: (V,) prices near the optimal ones, if some are known.
+        known: another search of the same cost, whose exact rows are taken where both have selected them.
     """
 
     def __init__(
@@ -75,14 +76,25 @@ class MedoidSearch:
         start: NDArray[np.int64],
         effort: Effort,
         prices: NDArray[np.float64] | None = None,
+        known: MedoidSearch | None = None,
     ) -> None:
         self.cost, self.rules, self.effort = cost, rules, effort
         self.indices = start.copy()
-        self.rows = cost.rows(start, exact=True).astype(np.float64, copy=False)
+        self.rows = self._exact_rows(known)
         warm_start = None if prices is None else (np.zeros(len(start)), prices)
         self.plan: TransportPlan = solve_transport(self.rows, warm_start=warm_start)
         effort.n_solves += 1
         effort.record(self.objective)
+
+    def _exact_rows(self, known: MedoidSearch | None) -> NDArray[np.float64]:
+        rows = np.empty((len(self.indices), self.cost.n_targets))
+        missing = np.arange(len(rows))
+        if known is not None:
+            _, places, sources = np.intersect1d(self.indices, known.indices, assume_unique=True, return_indices=True)
+            rows[places] = known.rows[sources]
+            missing = np.setdiff1d(missing, places, assume_unique=True)
+        rows[missing] = self.cost.rows(self.indices[missing], exact=True)
+        return rows
 
     @property
     def objective(self) -> float:

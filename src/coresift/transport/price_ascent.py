@@ -69,7 +69,13 @@ def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]
     return _bounded(rules, values, reduced)
 
 
-def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64]) -> ActiveRows:
+def active_rows(
+    cost: BlockCost,
+    rules: SelectionRules,
+    prices: Prices,
+    keep: NDArray[np.int64],
+    known: ActiveRows | None = None,
+) -> ActiveRows:
     """The rows of smallest reduced value, those chosen of late, and some to keep.
 
     Args:
@@ -77,13 +83,14 @@ def active_rows(cost: BlockCost, rules: SelectionRules, prices: Prices, keep: ND
         rules: which selections are allowed.
         prices: prices with the reduced values of all rows.
         keep: rows that are active in any case.
+        known: rows whose costs are in memory already.
 
     Returns:
         The active rows.
     """
     averaged = np.flatnonzero(prices.averages > RELEVANT_AVERAGE)
     cheap = _cheap(rules, prices.reduced, ROWS_PER_MEDOID)
-    return ActiveRows(cost, np.unique(np.concatenate([cheap, averaged, rules.fixed, keep])))
+    return ActiveRows(cost, np.unique(np.concatenate([cheap, averaged, rules.fixed, keep])), known)
 
 
 def ascend(
@@ -105,9 +112,9 @@ def ascend(
         After every round the best prices so far, with reduced values of all rows and the averages of the round, and
         the rows that were active in it.
     """
-    tempting = keep
+    tempting, active = keep, None
     for n_steps in ROUNDS:
-        active = active_rows(cost, rules, prices, np.concatenate([keep, tempting]))
+        active = active_rows(cost, rules, prices, np.concatenate([keep, tempting]), active)
         found = _ascend_once(cost, rules, active, prices, target=target, n_steps=n_steps)
         tempting = _cheap(rules, found.reduced, ROWS_PER_MEDOID - 1)
         if found.bound > prices.bound:
