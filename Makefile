@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export KEDRO_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint viz clean setup
+.PHONY: run test lint viz clean setup fuzz
 
 setup: $(VENV)/.installed
 
@@ -21,6 +21,9 @@ run: setup
 
 test: setup
 	$(BIN)/pytest -n 2 --dist loadfile
+
+fuzz: setup
+	CORESIFT_FUZZ_SECONDS=600 $(BIN)/pytest tests/corpus/test_fuzz_readers.py
 
 lint: setup
 	$(BIN)/ruff check .

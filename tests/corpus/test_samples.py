@@ -128,6 +128,7 @@ def test_the_report_counts_splits_histories_and_cold_items(ingest_rows, sequence
         "items": 2,
         "interactions": 2,
         "samples": 1,
+        "positive_samples": 1,
         "history_length": {"mean": 1.0, "median": 1.0, "max": 1},
     }
     assert report["splits"]["test"]["history_length"] == {"mean": 3.0, "median": 3.0, "max": 3}

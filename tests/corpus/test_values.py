@@ -6,12 +6,12 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from coresift.corpus.engine import open_engine
+from coresift.corpus.duckdb_engine import open_duckdb
 from coresift.corpus.values import clean_path, clean_text, identifier, milliseconds, number, split_path, unit_of
 
 
 def values(expression: ibis.Value) -> list[object]:
-    with open_engine(threads=1, memory_limit="1GB") as engine:
+    with open_duckdb(threads=1, memory_limit="1GB") as engine:
         return engine.connection.to_pyarrow(expression.name("value").as_table())["value"].to_pylist()
 
 

@@ -1,7 +1,23 @@
 """Corpora: raw tables become clean interactions, items, users and samples; a simulated shop serves as example."""
 
-from coresift.corpus.ingestion import Ingested, ingest
+from coresift.corpus.corpus_figure import plot_corpus
+from coresift.corpus.ingestion import Ingested, ingest, ingest_to_files
+from coresift.corpus.options import IngestionOptions
+from coresift.corpus.preferences import preference_lists
+from coresift.corpus.readers import FORMATS
 from coresift.corpus.simulation import EmbeddedCorpus, embedded_corpus
 from coresift.corpus.sources import Source, open_source
 
-__all__ = ["EmbeddedCorpus", "Ingested", "Source", "embedded_corpus", "ingest", "open_source"]
+__all__ = [
+    "FORMATS",
+    "EmbeddedCorpus",
+    "Ingested",
+    "IngestionOptions",
+    "Source",
+    "embedded_corpus",
+    "ingest",
+    "ingest_to_files",
+    "open_source",
+    "plot_corpus",
+    "preference_lists",
+]

@@ -8,10 +8,11 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
-from coresift.corpus.column_checks import check_not_empty, check_types, is_text, is_text_or_list
+from coresift.corpus.column_checks import check_not_empty, check_types, holds_integers, is_text, is_text_or_list
 from coresift.corpus.engine import Engine
-from coresift.corpus.rejections import REASON, first_reason, kept, rejected
-from coresift.corpus.sources import SOURCE_ROW, Source, open_source
+from coresift.corpus.rejections import REASON, REPEATED, first_reason, kept, rejected
+from coresift.corpus.sources import Source, open_source
+from coresift.corpus.staging import FAULT, SOURCE_ROW
 from coresift.corpus.values import cleaned_path, cleaned_text, identifier, path_from_text
 
 _RESERVED = {"raw_id", "user_right"}
@@ -59,13 +60,14 @@ def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title")
     marked = engine.materialise(
         table.select(
             SOURCE_ROW,
+            FAULT,
             item=identifier(table["item_id"]),
             title=title,
             categories=_categories(table),
-        ).mutate(_reason("item", "item_id"))
+        ).mutate(_reason("item", "item_id", "title"))
     )
-    known = kept(marked).drop(SOURCE_ROW)
-    numbered = known.mutate(item_id=dense_ids(known["item"], numeric=table["item_id"].type().is_integer()))
+    known = kept(marked).drop(SOURCE_ROW, FAULT)
+    numbered = known.mutate(item_id=dense_ids(known["item"], numeric=holds_integers(table["item_id"], source, engine)))
     items = engine.materialise(_with_text(numbered, item_text))
     return Entities(source, items, rejected(marked, source), n_rows)
 
@@ -79,7 +81,7 @@ def read_users(source: Source, engine: Engine) -> Entities:
     table = open_source(source, engine, required=("user_id",))
     marked = table.mutate(user=identifier(table["user_id"])).mutate(_reason("user", "user_id"))
     marked = engine.materialise(marked.drop("user_id", *set(marked.columns) & _RESERVED))
-    return Entities(source, kept(marked).drop(SOURCE_ROW), rejected(marked, source), engine.count(marked))
+    return Entities(source, kept(marked).drop(SOURCE_ROW, FAULT), rejected(marked, source), engine.count(marked))
 
 
 def number_users(log: ir.Table, profiles: ir.Table, engine: Engine, *, numeric: bool) -> ir.Table:
@@ -105,11 +107,17 @@ def dense_ids(key: ir.StringColumn, *, numeric: bool) -> ir.IntegerColumn:
     return ibis.row_number().over(order_by=order).cast("int32")
 
 
-def _reason(key: str, name: str) -> ir.Deferred:
-    """Return why a row cannot be used: its id is missing, or an earlier row has it."""
+def _reason(key: str, name: str, described_by: str | None = None) -> ir.Deferred:
+    """Return why a row cannot be used: its id is missing, or an earlier row has it, with the same title or another."""
     row = ibis._
     occurrence = ibis.row_number().over(group_by=key, order_by=SOURCE_ROW)
-    return first_reason({f"missing {name}": row[key].isnull(), f"duplicate {name}": occurrence > 0}).name(REASON)
+    problems = {f"missing {name}": row[key].isnull()}
+    if described_by is not None:
+        first = row[described_by].first(include_null=True).over(group_by=key, order_by=SOURCE_ROW)
+        differs = ~row[described_by].identical_to(first)
+        problems[f"{REPEATED} {name}"] = (occurrence > 0) & ~differs
+    problems[f"duplicate {name}"] = occurrence > 0
+    return ibis.coalesce(row[FAULT], first_reason(problems)).name(REASON)
 
 
 def _categories(table: ir.Table) -> ir.ArrayColumn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
@@ -32,6 +33,14 @@ def is_text(kind: dt.DataType) -> bool:
 def is_text_or_list(kind: dt.DataType) -> bool:
     """Tell whether a column holds text or lists of text."""
     return is_text(kind) or bool(kind.is_array() and is_text(kind.value_type))
+
+
+def holds_integers(column: ir.Column, source: Source, engine: Engine) -> bool:
+    """Tell whether ids are numbers, which are ordered as such: by their type or, in text formats, by every value."""
+    if source.has_types or not column.type().is_string():
+        return bool(column.type().is_integer())
+    others = column.notnull() & ~column.strip().re_search("^(0|-?[1-9][0-9]{0,17}|)$")
+    return not engine.value(ibis.coalesce(others.any(), ibis.literal(False)))
 
 
 def check_types(table: ir.Table, source: Source, expected: Mapping[str, tuple[TypeTest, str]]) -> None:

@@ -1,62 +1,78 @@
-"""The database that ingestion runs in: DuckDB inside this process, with bounded threads and memory."""
+"""What ingestion computes with: an Ibis connection and a folder, and nothing that passes rows through this process."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 
+from coresift.corpus.staging import SOURCE_ROW
 
-class Engine:
+EngineName = Literal["duckdb", "spark"]
+
+WORK_PREFIX = "coresift-"
+"""How the names of folders for intermediate data begin."""
+
+
+class Engine(ABC):
     """A connection, and the intermediate tables that live as long as it does.
 
     Attributes:
         connection: The Ibis backend.
+        folder: Folder for files that live as long as the connection.
+        errors: What the engine raises where it cannot read.
     """
 
-    def __init__(self, connection: BaseBackend) -> None:
-        self.connection = connection
-        self._n_tables = 0
+    errors: tuple[type[Exception], ...]
 
+    def __init__(self, connection: BaseBackend, folder: Path) -> None:
+        self.connection = connection
+        self.folder = folder
+        self._n_steps = 0
+
+    @abstractmethod
     def materialise(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the engine."""
-        self._n_tables += 1
-        return self.connection.create_table(f"step_{self._n_tables}", expression, temp=True)
+
+    @abstractmethod
+    def numbered_file(self, file: str, name: str) -> ir.Table:
+        """Return the rows of one parquet file, numbered from 0 in file order in the column ``name``."""
+
+    def read_parquet(self, files: Sequence[str]) -> ir.Table:
+        """Return the rows of parquet files, numbered in ``SOURCE_ROW`` in file order unless they are already."""
+        first_row, tables = 0, []
+        for file in files:
+            table = self.numbered_file(file, "row_of_file")
+            row = (table["row_of_file"] + first_row).cast("int64").name(SOURCE_ROW)
+            tables.append((table if SOURCE_ROW in table.columns else table.mutate(row)).drop("row_of_file"))
+            first_row += pq.read_metadata(file).num_rows if len(files) > 1 else 0
+        return ibis.union(*tables) if len(tables) > 1 else tables[0]
+
+    def write(self, expression: ir.Table, order: Sequence[str], target: Path) -> Path:
+        """Write an expression, ordered, as a parquet file or a folder of parquet files, and return its path."""
+        self.connection.to_parquet(expression.order_by(order), str(target))
+        return target
 
     def count(self, table: ir.Table) -> int:
         """Return the number of rows."""
-        return int(self.connection.to_pyarrow(table.count()).as_py())
+        return int(str(self.value(table.count())))
+
+    def value(self, expression: ir.Scalar) -> object:
+        """Return one value."""
+        return self.rows(expression.name("value").as_table())[0]["value"]
 
     def rows(self, table: ir.Table) -> list[dict[str, object]]:
         """Return a small table as a list of dictionaries."""
         rows: list[dict[str, object]] = self.connection.to_pyarrow(table).to_pylist()
         return rows
 
-
-@contextmanager
-def open_engine(*, threads: int = 0, memory_limit: str | None = None) -> Iterator[Engine]:
-    """Open DuckDB for the length of a ``with`` block.
-
-    Args:
-        threads: Number of threads; 0 uses every core.
-        memory_limit: Memory before data is spilled to a temporary folder, such as ``"4GB"``; None lets DuckDB take
-            most of the machine.
-
-    Yields:
-        The engine.
-    """
-    settings: dict[str, object] = {"threads": threads} if threads else {}
-    if memory_limit is not None:
-        settings["memory_limit"] = memory_limit
-    with tempfile.TemporaryDirectory(prefix="coresift-") as spill_folder:
-        connection = ibis.duckdb.connect(temp_directory=spill_folder, **settings)
-        connection.raw_sql("SET TimeZone = 'UTC'")
-        connection.raw_sql("SET enable_progress_bar = false")
-        try:
-            yield Engine(connection)
-        finally:
-            connection.disconnect()
+    def next_name(self) -> str:
+        """Return a name that no earlier table has."""
+        self._n_steps += 1
+        return f"step_{self._n_steps}"

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.dataset as ds
 
-from coresift.corpus.catalogue import Entities, ItemText, number_users, read_items, read_users
-from coresift.corpus.corpus_report import check_samples, cold_item_share, describe_splits
-from coresift.corpus.engine import Engine, open_engine
-from coresift.corpus.interaction_log import IN_ORDER, InteractionLog, core, read_log, without_repeats
-from coresift.corpus.ranking_samples import TrainingSamples, make_samples
+from coresift.corpus.catalogue import Entities, number_users, read_items, read_users
+from coresift.corpus.corpus_report import check_labels, check_samples, cold_item_share, describe_splits
+from coresift.corpus.distributions import distributions
+from coresift.corpus.duckdb_engine import open_duckdb
+from coresift.corpus.engine import WORK_PREFIX, Engine
+from coresift.corpus.interaction_log import IN_ORDER, InteractionLog, read_log
+from coresift.corpus.options import IngestionOptions
+from coresift.corpus.reducing import reduced
 from coresift.corpus.rejections import check_rejected_share
+from coresift.corpus.samples import SampleOptions, make_samples
 from coresift.corpus.sources import Source
-from coresift.corpus.splits import SplitMethod, choose_split, with_splits
+from coresift.corpus.spark_engine import open_spark
+from coresift.corpus.splits import Cutoffs, SplitMethod, choose_split, with_splits
 from coresift.storage import SCHEMAS
 
 logger = logging.getLogger(__name__)
+
+ORDERS = {
+    "interactions": ["user_id", "position"],
+    "items": ["item_id"],
+    "users": ["user_id"],
+    "samples": ["sample_id"],
+    "rejected_rows": ["source", "row"],
+}
+"""The tables of a corpus, and the columns that order their rows."""
 
 
 @dataclass(frozen=True)
@@ -35,88 +55,121 @@ class Ingested:
     report: dict[str, Any]
 
 
-def ingest(
-    interactions: Source,
-    items: Source,
-    users: Source,
-    *,
-    split: SplitMethod = "auto",
-    samples: TrainingSamples = "last",
-    min_history: int = 1,
-    max_history: int = 0,
-    min_rating: float | None = None,
-    k_core: int = 0,
-    item_text: ItemText = "title",
-    timestamp_unit: str = "auto",
-    max_rejected_share: float = 0.05,
-    threads: int = 0,
-    memory_limit: str | None = None,
-) -> Ingested:
+@dataclass(frozen=True)
+class _Corpus:
+    """A corpus inside the engine."""
+
+    tables: dict[str, ir.Table]
+    report: dict[str, Any]
+
+
+def ingest(interactions: Source, items: Source, users: Source, **options: Any) -> Ingested:  # noqa: ANN401
+    """Ingest into memory what :func:`ingest_to_files` writes to files.
+
+    Args:
+        interactions: See ``ingest_to_files``.
+        items: See there.
+        users: See there.
+        options: Those of :class:`~coresift.corpus.options.IngestionOptions`.
+    """
+    with tempfile.TemporaryDirectory(prefix="coresift-") as folder:
+        report = ingest_to_files(interactions, items, users, Path(folder), IngestionOptions(**options))
+        tables = {name: _loaded(Path(folder) / f"{name}.parquet", name) for name in ORDERS}
+    return Ingested(**tables, report=report)
+
+
+def ingest_to_files(
+    interactions: Source, items: Source, users: Source, folder: Path, options: IngestionOptions | None = None
+) -> dict[str, Any]:
     """Clean raw tables, number users and items, split the interactions and make samples.
 
     Rows that cannot be used are set apart. Of several interactions of a user with an item the first counts. The
-    catalogue is every usable row of the items, whether or not anyone interacted with it.
+    catalogue is every usable row of the items, whether or not anyone interacted with it. No table is held in memory.
 
     Args:
         interactions: user_id, item_id, one of timestamp and position; optionally rating and split.
         items: item_id, title; optionally category.
         users: user_id and any profile columns; may be empty.
-        split: How to split: ``auto`` (the split that came with the data, else global time), ``given``,
-            ``global_time`` and ``per_user_time`` (both 8:1:1), ``leave_one_out``.
-        samples: Targets in training: ``last``, ``sliding_window`` or ``all_prefixes``.
-        min_history: Shortest history of a training sample, in interactions.
-        max_history: Longest history of a training sample, in interactions; 0 keeps all.
-        min_rating: Interactions rated lower, or not at all, are dropped; None keeps all.
-        k_core: Fewest interactions of every user and item that has any; 0 and 1 drop nothing.
-        item_text: What a language model reads of an item: ``title`` or ``title_and_category``.
-        timestamp_unit: Unit of numeric timestamps: s, ms, us, ns, or auto.
-        max_rejected_share: Largest share of a table's rows that may be rejected.
-        threads: Threads of the database; 0 uses every core.
-        memory_limit: Memory of the database, such as ``"4GB"``; None lets it take most of the machine.
+        folder: Where ``interactions.parquet``, ``items.parquet``, ``users.parquet``, ``samples.parquet`` and
+            ``rejected_rows.parquet`` are written, each a file or, by Spark, a folder of files. Older ones are
+            replaced.
+        options: What can be chosen.
 
     Returns:
-        Tables and report.
+        The report, of plain values.
 
     Raises:
         ValueError: If the data or its combination with the options permits no result; one sentence says why.
     """
-    with open_engine(threads=threads, memory_limit=memory_limit) as engine:
-        catalogue = read_items(items, engine, item_text=item_text)
-        profiles = read_users(users, engine)
-        log = read_log(interactions, catalogue.rows, engine, timestamp_unit=timestamp_unit)
-        rejected = _check_rejections((log, catalogue, profiles), engine, max_rejected_share)
-        split = choose_split(split, log, engine)
-        rows, n_rows = _reduced(log, engine, min_rating=min_rating, k_core=k_core)
-        known_users = number_users(rows, profiles.rows, engine, numeric=log.integer_users)
-        numbered = engine.materialise(_numbered(rows, catalogue.rows, known_users, split))
-        made = engine.materialise(
-            make_samples(numbered, engine, samples=samples, min_history=min_history, max_history=max_history)
-        )
-        splits = describe_splits(numbered, made, engine)
-        check_samples(splits, log.source.label, method=split, min_history=min_history)
-        corpus = Ingested(
-            interactions=_table(numbered, "interactions", ["user_id", "position"], engine),
-            items=_table(catalogue.rows, "items", ["item_id"], engine),
-            users=_table(known_users.drop("user"), "users", ["user_id"], engine),
-            samples=_table(made, "samples", ["sample_id"], engine),
-            rejected_rows=_table(_all_rejected(log, catalogue, profiles), "rejected_rows", ["source", "row"], engine),
-            report={
-                "split": split,
-                "timestamp_unit": log.timestamp_unit,
-                "rows": n_rows,
-                "rejected": rejected,
-                "catalogue": _catalogue_report(catalogue, known_users, engine),
-                "splits": splits,
-                "cold_item_share_of_test": cold_item_share(numbered, engine),
-            },
-        )
+    options = options or IngestionOptions()
+    _make_room(folder)
+    with _open_engine(options, folder) as engine:
+        corpus = _corpus(interactions, items, users, engine, options)
+        for name, order in ORDERS.items():
+            engine.write(_as_contracted(corpus.tables[name], name), order, folder / f"{name}.parquet")
     _log_summary(corpus.report)
-    return corpus
+    return corpus.report
 
 
-def _all_rejected(log: InteractionLog, catalogue: Entities, profiles: Entities) -> ir.Table:
-    """Return the rejected rows of all sources."""
-    return log.rejected.union(catalogue.rejected, profiles.rejected)
+def _make_room(folder: Path) -> None:
+    """Remove what an earlier call made in a folder, also one that was killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for older in [*folder.glob(f"{WORK_PREFIX}*"), *(folder / f"{name}.parquet" for name in ORDERS)]:
+        if older.is_dir():
+            shutil.rmtree(older)
+        else:
+            older.unlink(missing_ok=True)
+
+
+@contextmanager
+def _open_engine(options: IngestionOptions, folder: Path) -> Iterator[Engine]:
+    """Open the engine that was chosen; intermediate data lies beside the results."""
+    shared: dict[str, Any] = {"threads": options.threads, "memory_limit": options.memory_limit, "folder": folder}
+    opened = open_spark(settings=options.spark, **shared) if options.engine == "spark" else open_duckdb(**shared)
+    with opened as engine:
+        yield engine
+
+
+def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, options: IngestionOptions) -> _Corpus:
+    """Compute everything inside the engine."""
+    catalogue = read_items(items, engine, item_text=options.item_text)
+    profiles = read_users(users, engine)
+    log = read_log(interactions, catalogue.rows, engine, timestamp_unit=options.timestamp_unit)
+    rejected = _check_rejections((log, catalogue, profiles), engine, options.max_rejected_share)
+    split = choose_split(options.split, log, engine)
+    rows, n_rows = reduced(log, engine, options)
+    known_users = number_users(rows, profiles.rows, engine, numeric=log.integer_users)
+    numbered = engine.materialise(_numbered(rows, known_users, engine, split, options))
+    n_items = engine.count(catalogue.rows)
+    sample_options = SampleOptions(**{entry.name: getattr(options, entry.name) for entry in fields(SampleOptions)})
+    made = engine.materialise(make_samples(numbered, engine, sample_options, n_items=n_items))
+    splits = describe_splits(numbered, made, engine)
+    check_samples(splits, log.source.label, method=split, min_history=options.min_history)
+    if options.samples == "click":
+        check_labels(splits, log.source.label, options.positive_rating)
+    return _Corpus(
+        {
+            "interactions": numbered,
+            "items": catalogue.rows,
+            "users": known_users.drop("user"),
+            "samples": made,
+            "rejected_rows": log.rejected.union(catalogue.rejected, profiles.rejected),
+        },
+        {
+            "split": split,
+            "timestamp_unit": log.timestamp_unit,
+            "rows": n_rows,
+            "rejected": rejected,
+            "catalogue": {
+                "items": n_items,
+                "items_without_title": engine.count(catalogue.rows.filter(~catalogue.rows["has_title"])),
+                "users": engine.count(known_users),
+            },
+            "splits": splits,
+            "cold_item_share_of_test": cold_item_share(numbered, engine),
+            "distributions": distributions(numbered, engine),
+        },
+    )
 
 
 def _check_rejections(
@@ -129,49 +182,31 @@ def _check_rejections(
     }
 
 
-def _reduced(
-    log: InteractionLog, engine: Engine, *, min_rating: float | None, k_core: int
-) -> tuple[ir.Table, dict[str, int]]:
-    """Drop repeated, badly rated and sparse interactions; return the rest and the number of rows after every step."""
-    rows = log.rows
-    n_rows = {"read": log.n_rows, "usable": engine.count(rows)}
-    rows = engine.materialise(without_repeats(rows))
-    n_rows["without_repeats"] = engine.count(rows)
-    if min_rating is not None:
-        if engine.count(rows.filter(rows["rating"].notnull())) == 0:
-            raise ValueError(f"{log.source.label} has no ratings, which ingestion.min_rating needs: set it to null.")
-        rows = engine.materialise(rows.filter(rows["rating"] >= min_rating))
-        n_rows["rated_well"] = engine.count(rows)
-    if k_core > 1:
-        rows = core(rows, k_core, engine)
-        n_rows["in_k_core"] = engine.count(rows)
-    return rows, n_rows
-
-
-def _numbered(rows: ir.Table, items: ir.Table, users: ir.Table, split: SplitMethod) -> ir.Table:
+def _numbered(
+    rows: ir.Table, users: ir.Table, engine: Engine, split: SplitMethod, options: IngestionOptions
+) -> ir.Table:
     """Return the interactions as their contract says: dense ids, position in the user's sequence, split."""
-    positions = ibis.row_number().over(group_by="user", order_by=IN_ORDER).cast("int32")
-    with_position = with_splits(rows.mutate(position=positions), split)
-    joined = with_position.join(items.select("item", "item_id"), "item").join(users.select("user", "user_id"), "user")
-    return joined.mutate(rating=joined["rating"].cast("float32")).select(*SCHEMAS["interactions"].names)
+    joined = rows.join(users.select("user", "user_id"), "user").drop("user")
+    positions = ibis.row_number().over(group_by="user_id", order_by=IN_ORDER).cast("int32")
+    placed = engine.materialise(joined.mutate(position=positions))
+    cutoffs = Cutoffs.from_text(options.valid_from, options.test_from)
+    divided = with_splits(placed, split, engine, cutoffs=cutoffs)
+    return divided.mutate(rating=divided["rating"].cast("float32")).select(*SCHEMAS["interactions"].names)
 
 
-def _catalogue_report(catalogue: Entities, users: ir.Table, engine: Engine) -> dict[str, int]:
-    """Return the size of the catalogue and the number of known users."""
-    return {
-        "items": engine.count(catalogue.rows),
-        "items_without_title": engine.count(catalogue.rows.filter(~catalogue.rows["has_title"])),
-        "users": engine.count(users),
-    }
+def _as_contracted(table: ir.Table, name: str) -> ir.Table:
+    """Return a table with the columns and types of its contract; users keep their further columns at the end."""
+    contract = ibis.Schema.from_pyarrow(SCHEMAS[name])
+    further = [column for column in table.columns if column not in contract] if name == "users" else []
+    return table.select(*(table[column].cast(kind).name(column) for column, kind in contract.items()), *further)
 
 
-def _table(expression: ir.Table, contract: str, order: list[str], engine: Engine) -> pa.Table:
-    """Return an expression as a table whose columns are those of a contract, then any further ones."""
-    schema = SCHEMAS[contract]
-    further = [name for name in expression.columns if name not in schema.names] if contract == "users" else []
-    table = engine.connection.to_pyarrow(expression.order_by(order).select(*schema.names, *further))
-    for name in further:
-        schema = schema.append(table.schema.field(name))
+def _loaded(path: Path, name: str) -> pa.Table:
+    """Read a finished table back, with the exact types of its contract."""
+    table = ds.dataset(path, format="parquet").to_table()
+    schema = SCHEMAS[name]
+    for column in table.column_names[len(schema) :]:
+        schema = schema.append(table.schema.field(column))
     return table.cast(schema)
 
 

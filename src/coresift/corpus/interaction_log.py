@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from dataclasses import dataclass
 
 import ibis
@@ -13,13 +11,15 @@ from coresift.corpus.column_checks import (
     check_not_empty,
     check_some_readable,
     check_types,
+    holds_integers,
     is_number_or_text,
     is_text,
     is_time,
 )
 from coresift.corpus.engine import Engine
 from coresift.corpus.rejections import REASON, first_reason, kept, rejected
-from coresift.corpus.sources import SOURCE_ROW, Source, open_source
+from coresift.corpus.sources import Source, open_source
+from coresift.corpus.staging import FAULT, SOURCE_ROW
 from coresift.corpus.values import identifier, is_missing, milliseconds, number, unit_of
 
 IN_ORDER = ("timestamp", "given_position", SOURCE_ROW)
@@ -39,8 +39,8 @@ class InteractionLog:
 
     Attributes:
         source: Where they come from.
-        rows: Usable rows: source_row, user, item (ids as text), timestamp (int64 ms), given_position, rating, split
-            (text); null where the source does not have them.
+        rows: Usable rows: source_row, user (id as text), item_id (dense), timestamp (int64 ms), given_position,
+            rating, split (text); null where the source does not have them.
         rejected: Unusable rows: source, row, reason.
         n_rows: Number of rows of the source.
         order: ``timestamp`` or ``position``: what orders a user's interactions.
@@ -62,7 +62,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
 
     Args:
         source: The raw interactions.
-        known_items: Table with the ids of the catalogue's items, as text, in column ``item``.
+        known_items: The catalogue's items: ``item`` (id as text) and ``item_id``.
         engine: Where to read them.
         timestamp_unit: Unit of numeric timestamps (s, ms, us, ns); ``auto`` tells it from their size.
 
@@ -80,10 +80,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             check_some_readable(table, source, engine, name=name, value=values[name])
-    reasons = first_reason(_problems(table, values, known_items, order))
-    columns = {**values, "given_position": values["position"], REASON: reasons}
-    del columns["position"]
-    rows = engine.materialise(table.select(SOURCE_ROW, **columns))
+    rows = engine.materialise(_with_reasons(table, values, known_items, order))
     return InteractionLog(
         source=source,
         rows=kept(rows),
@@ -91,7 +88,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
         n_rows=n_rows,
         order=order,
         timestamp_unit=unit,
-        integer_users=table["user_id"].type().is_integer(),
+        integer_users=holds_integers(table["user_id"], source, engine),
     )
 
 
@@ -121,8 +118,8 @@ def _unit(table: ir.Table, engine: Engine, requested: str) -> str:
     column = table["timestamp"]
     if requested != "auto" or column.type().is_temporal():
         return "ms" if column.type().is_temporal() else requested
-    largest = engine.connection.to_pyarrow(number(column).abs().max()).as_py()
-    return unit_of(largest or 0.0)
+    largest = engine.value(number(column).abs().max())
+    return unit_of(float(str(largest or 0)))
 
 
 def _parsed(table: ir.Table, unit: str) -> dict[str, ir.Column]:
@@ -138,10 +135,8 @@ def _parsed(table: ir.Table, unit: str) -> dict[str, ir.Column]:
     }
 
 
-def _problems(
-    table: ir.Table, values: dict[str, ir.Column], known_items: ir.Table, order: str
-) -> dict[str, ir.BooleanColumn]:
-    """Return what is wrong with each row, by reason, the gravest reason first."""
+def _with_reasons(table: ir.Table, values: dict[str, ir.Column], known_items: ir.Table, order: str) -> ir.Table:
+    """Return parsed rows with the dense ids of their items, and why those that cannot be used cannot."""
     problems = {
         "missing user_id": values["user"].isnull(),
         "missing item_id": values["item"].isnull(),
@@ -150,13 +145,18 @@ def _problems(
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             problems[f"unreadable {name}"] = ~is_missing(table[name]) & values[name].isnull()
-    return {**problems, "unknown item_id": ~values["item"].isin(known_items["item"])}
+    columns = {("given_position" if name == "position" else name): column for name, column in values.items()}
+    parsed = table.select(SOURCE_ROW, **columns, **{REASON: ibis.coalesce(table[FAULT], first_reason(problems))})
+    joined = parsed.left_join(known_items.select("item", "item_id"), "item")
+    unknown = ibis.ifelse(joined["item_id"].isnull(), "unknown item_id", ibis.null("string"))
+    reason = ibis.coalesce(joined[REASON], unknown).name(REASON)
+    return joined.select(SOURCE_ROW, *[name for name in columns if name != "item"], "item_id", reason)
 
 
 def without_repeats(rows: ir.Table) -> ir.Table:
     """Keep the first interaction of every user with every item."""
-    occurrence = ibis.row_number().over(group_by=["user", "item"], order_by=IN_ORDER)
-    return rows.filter(occurrence == 0)
+    occurrence = ibis.row_number().over(group_by=["user", "item_id"], order_by=IN_ORDER)
+    return rows.mutate(occurrence=occurrence).filter(ibis._["occurrence"] == 0).drop("occurrence")
 
 
 def core(rows: ir.Table, k: int, engine: Engine) -> ir.Table:
@@ -166,7 +166,9 @@ def core(rows: ir.Table, k: int, engine: Engine) -> ir.Table:
     """
     n_before, n_after = -1, engine.count(rows)
     while n_after != n_before:
-        enough = [rows.count().over(group_by=name) >= k for name in ("user", "item")]
-        rows = engine.materialise(rows.filter(functools.reduce(operator.and_, enough)))
+        for name in ("user", "item_id"):
+            frequent = rows.group_by(name).agg(n=rows.count()).filter(ibis._["n"] >= k)
+            rows = rows.semi_join(frequent, name)
+        rows = engine.materialise(rows)
         n_before, n_after = n_after, engine.count(rows)
     return rows

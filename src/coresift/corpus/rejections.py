@@ -8,10 +8,15 @@ import ibis
 import ibis.expr.types as ir
 
 from coresift.corpus.engine import Engine
-from coresift.corpus.sources import SOURCE_ROW, Source
+from coresift.corpus.sources import Source
+from coresift.corpus.staging import SOURCE_ROW
 
 REASON = "reason"
 """Name of the column that says why a row is rejected; null in rows to keep."""
+
+
+REPEATED = "repeated"
+"""First word of the reasons that do not count towards too many rejected rows, because nothing is lost with the row."""
 
 
 def first_reason(conditions: Mapping[str, ir.BooleanColumn]) -> ir.StringColumn:
@@ -48,10 +53,11 @@ def check_rejected_share(
     by_reason = rejected_rows.group_by("reason").agg(n=rejected_rows.count(), first=rejected_rows.row.min())
     reasons = engine.rows(by_reason.order_by([ibis.desc("n"), "reason"]))
     counts = {str(reason["reason"]): int(str(reason["n"])) for reason in reasons}
-    if sum(counts.values()) > limit * n_rows:
+    n_lost = sum(count for reason, count in counts.items() if not reason.startswith(REPEATED))
+    if n_lost > limit * n_rows:
         listed = ", ".join(f"{row['n']} {row['reason']} (first in row {row['first']})" for row in reasons)
         raise ValueError(
-            f"{source.label}: {sum(counts.values())} of {n_rows} rows cannot be used: {listed}; repair the data, "
+            f"{source.label}: {n_lost} of {n_rows} rows cannot be used: {listed}; repair the data, "
             f"or raise ingestion.max_rejected_share above {limit:g}."
         )
     return counts

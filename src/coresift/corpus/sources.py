@@ -1,51 +1,55 @@
-"""Where raw rows come from: files of three formats or a table in memory, opened as one kind of expression."""
+"""Where raw rows come from, and how they become one kind of expression whatever their form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from coresift.corpus.databases import read_database, without_password
+from coresift.corpus.downloads import fetch, is_url
 from coresift.corpus.engine import Engine
-
-SOURCE_ROW = "source_row"
-"""Name of the column that numbers the rows of a source from 0, in file order."""
-
-_SUFFIXES = {
-    ".parquet": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-}
-_COMPRESSIONS = (".gz", ".zst")
-FORMATS = ("parquet", "csv", "jsonl")
+from coresift.corpus.raw_files import DAMAGED, RawFile, files_at
+from coresift.corpus.readers import FORMATS, READERS, Reading, format_told_by
+from coresift.corpus.staging import FAULT, SOURCE_ROW, never_filled, stage
 
 
 @dataclass(frozen=True)
 class Source:
-    """One raw table: either a file or a table in memory.
+    """One raw table: a file, part of a release of several files, a table of a database or one in memory.
 
     Attributes:
         name: Name of the dataset, for messages and rejected rows.
-        path: File to read.
-        format: ``parquet``, ``csv`` (with a header) or ``jsonl``; None takes it from the file's name.
+        path: File, folder, zip archive or URL; for the format ``database`` the address that Ibis connects to.
+        format: One of ``coresift.corpus.FORMATS``; None takes it from the file's name.
+        part: For releases of several files, which table: interactions, items or users.
         table: Table in memory, instead of ``path``.
         columns: Names of columns in the file by the name they have here, for those that differ:
             ``{"user_id": "reviewerID"}``.
+        delimiter: Of CSV; None takes the most frequent one of the header.
+        checksum: What a download must hash to, as ``sha256:<digits>``; None checks its length only.
+        cache: Folder of downloads; None is the user's cache folder.
+        database_table: Name of the table in the database.
+        optional: Whether a table that the database does not have stands for one without rows.
     """
 
     name: str
     path: str | None = None
     format: str | None = None
+    part: str | None = None
     table: pa.Table | None = None
     columns: Mapping[str, str] | None = None
+    delimiter: str | None = None
+    checksum: str | None = None
+    cache: str | None = None
+    database_table: str | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a source of nothing or of two things.
@@ -62,15 +66,20 @@ class Source:
         return cls(name, table=pa.table({"user_id": pa.array([], pa.string())}))
 
     @property
+    def has_types(self) -> bool:
+        """Whether columns have the types that their owner gave them; text formats have none."""
+        return self.path is None or _format(self) in ("parquet", "database")
+
+    @property
     def label(self) -> str:
         """What messages call the source: its name, and its path if it has one."""
-        return self.name if self.path is None else f"{self.name} ({self.path})"
+        return self.name if self.path is None else f"{self.name} ({without_password(self.path)})"
 
 
 def open_source(
     source: Source, engine: Engine, *, required: Sequence[str] = (), optional: Sequence[str] | None = None
 ) -> ir.Table:
-    """Read a source into the engine, with its columns renamed and its rows numbered in ``source_row``.
+    """Read a source into the engine, with its columns renamed.
 
     Args:
         source: What to read.
@@ -79,49 +88,85 @@ def open_source(
         optional: Columns to read if they are there; None reads every column.
 
     Returns:
-        Every row of the source.
+        Every row of the source, numbered in ``SOURCE_ROW``; ``FAULT`` says why a row could not be read.
 
     Raises:
         ValueError: If the file is missing, is not of its format or is damaged, or if a column is absent.
     """
-    table = _renamed(_read(source, engine), source)
-    _require_columns(table, source, required, expected=_in_words(required, optional))
-    if optional is not None:
-        table = table.select([name for name in table.columns if name in {*required, *optional}])
+    with _named_after(source, engine):
+        table = _renamed(_read(source, engine, required, optional), source)
+        _require_columns(table, source, required, expected=_in_words(required, optional))
+        if optional is not None:
+            wanted = {*required, *optional, SOURCE_ROW, FAULT}
+            table = table.select([name for name in table.columns if name in wanted])
+        return engine.materialise(table)
+
+
+@contextmanager
+def _named_after(source: Source, engine: Engine) -> Iterator[None]:
+    """Turn errors of reading into one sentence that names the source."""
     try:
-        return engine.materialise(table.mutate(ibis.row_number().over().cast("int64").name(SOURCE_ROW)))
-    except duckdb.Error as error:
-        raise _unreadable(source, error) from error
+        yield
+    except (*engine.errors, *DAMAGED) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        kind = "a table in memory" if source.path is None else f"a complete {_format(source)} file"
+        raise ValueError(
+            f"{source.label} cannot be read as {kind}: replace it, or set its format ({reason})."
+        ) from error
+    except ValueError as error:
+        raise error if str(error).startswith(source.name) else ValueError(f"{source.label}: {error}") from error
 
 
-def _read(source: Source, engine: Engine) -> ir.Table:
-    """Return the source as an expression, without its rows being read."""
+def _read(source: Source, engine: Engine, required: Sequence[str], optional: Sequence[str] | None) -> ir.Table:
+    """Return the source as an expression with numbered rows."""
     if source.table is not None:
-        return ibis.memtable(_with_types(source.table))
-    path = str(source.path)
-    if "://" not in path and not Path(path).is_file():
+        return _staged(source.table.to_batches() or [_no_rows(source.table)], engine)
+    kind = _format(source)
+    if kind == "database":
+        rows = read_database(str(source.path), source.database_table, optional=source.optional)
+        return _staged(rows, engine)
+    files = _files(source)
+    if kind == "parquet":
+        parquet = [file for file in files if file.suffix == ".parquet"] or files
+        return _with_fault(engine.read_parquet([str(file.path) for file in parquet]))
+    wanted = None if optional is None else [(source.columns or {}).get(name, name) for name in (*required, *optional)]
+    return _staged(READERS[kind](files, Reading(source.part, source.delimiter, wanted)), engine, sparse=kind == "jsonl")
+
+
+def _files(source: Source) -> list[RawFile]:
+    """Return the local files of a source, downloaded where it is a URL."""
+    location = str(source.path)
+    if is_url(location):
+        cache = Path(source.cache) if source.cache else None
+        return files_at(fetch(location, checksum=source.checksum, cache=cache))
+    if not Path(location).exists():
         raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
-    readers: dict[str, Callable[[str], ir.Table]] = {
-        "parquet": engine.connection.read_parquet,
-        "csv": engine.connection.read_csv,
-        "jsonl": engine.connection.read_json,
-    }
-    try:
-        return readers[_format(source)](path)
-    except duckdb.Error as error:
-        raise _unreadable(source, error) from error
+    return files_at(Path(location))
 
 
-def _with_types(table: pa.Table) -> pa.Table:
-    """Return a table whose columns of nothing but null are text, for the database has no type for them."""
-    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in table.schema]
-    return table.cast(pa.schema(fields))
+def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool = False) -> ir.Table:
+    """Write rows where the engine can read them, and read them.
+
+    Columns that a ``sparse`` format leaves out where they have no value count as absent if they never have one.
+    """
+    file = stage(batches, engine.folder / f"staged-{uuid.uuid4().hex}.parquet")
+    table = _with_fault(engine.read_parquet([str(file)]))
+    return table.drop(*set(never_filled(file)) - {FAULT, SOURCE_ROW}) if sparse else table
+
+
+def _no_rows(table: pa.Table) -> pa.RecordBatch:
+    """Return an empty batch with the columns of a table."""
+    return pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _with_fault(table: ir.Table) -> ir.Table:
+    """Add the column ``FAULT`` where reading cannot fail for single rows."""
+    return table if FAULT in table.columns else table.mutate(ibis.null("string").name(FAULT))
 
 
 def _format(source: Source) -> str:
     """Return the format given, or the one that the file's name tells."""
-    suffixes = [suffix for suffix in Path(str(source.path)).suffixes if suffix not in _COMPRESSIONS]
-    name = source.format or _SUFFIXES.get(suffixes[-1] if suffixes else "")
+    name = source.format or format_told_by(RawFile(Path(str(source.path))))
     if name not in FORMATS:
         raise ValueError(f"{source.label} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
     return name
@@ -140,7 +185,7 @@ def _require_columns(table: ir.Table, source: Source, names: Iterable[str], *, e
     """Stop unless a table has every one of the columns."""
     missing = [name for name in names if name not in table.columns]
     if missing:
-        found = ", ".join(table.columns)
+        found = ", ".join(name for name in table.columns if name not in (SOURCE_ROW, FAULT))
         raise ValueError(
             f"{source.label} has no column {', '.join(missing)} (it has {found}): {expected}; "
             f"rename its columns, or map them."
@@ -151,10 +196,3 @@ def _in_words(required: Sequence[str], optional: Sequence[str] | None) -> str:
     """Return a sentence on the columns a source should have."""
     further = "any others" if optional is None else ", ".join(optional)
     return f"expected are {', '.join(required)}" + (f" and optionally {further}" if further else "")
-
-
-def _unreadable(source: Source, error: duckdb.Error) -> ValueError:
-    """Return one sentence about a file that the database cannot read."""
-    reason = str(error).splitlines()[0]
-    kind = "a table in memory" if source.path is None else f"a complete {_format(source)} file"
-    return ValueError(f"{source.label} cannot be read as {kind}: replace it, or set its format ({reason}).")

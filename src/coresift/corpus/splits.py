@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import ibis
@@ -9,12 +10,15 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engine import Engine
 from coresift.corpus.interaction_log import IN_ORDER, InteractionLog
-from coresift.corpus.sources import SOURCE_ROW
+from coresift.corpus.numbering import with_number
+from coresift.corpus.staging import SOURCE_ROW
+from coresift.corpus.values import moment
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
 """Numbers of the splits."""
 
-SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out"]
+SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
+_HOUR = 3_600_000
 _HELD_OUT = 10
 """One part in ten goes to validation and one to test."""
 _SMALLEST_SPLIT_USER = 3
@@ -39,7 +43,7 @@ def choose_split(method: SplitMethod, log: InteractionLog, engine: Engine) -> Sp
             f"{log.source.label} has no column split with values, which ingestion.split = given needs: add it, or set "
             f"ingestion.split to global_time, per_user_time or leave_one_out."
         )
-    if method == "global_time" and log.order == "position":
+    if method in ("global_time", "temporal_cutoff") and log.order == "position":
         raise ValueError(
             f"{log.source.label} has positions but no timestamps, so it cannot be split at one moment for all users: "
             f"set ingestion.split to per_user_time or leave_one_out."
@@ -62,37 +66,82 @@ def _check_given(log: InteractionLog, engine: Engine) -> None:
         )
 
 
-def with_splits(rows: ir.Table, method: SplitMethod) -> ir.Table:
+@dataclass(frozen=True)
+class Cutoffs:
+    """Moments that divide the splits, in milliseconds since 1970.
+
+    Attributes:
+        valid_from: First moment of validation.
+        test_from: First moment of the test.
+    """
+
+    valid_from: int
+    test_from: int
+
+    @classmethod
+    def from_text(cls, valid_from: str | None, test_from: str | None) -> Cutoffs | None:
+        """Read ISO 8601 times; None without any.
+
+        Raises:
+            ValueError: If one is missing, or if they are not in order.
+        """
+        if valid_from is None and test_from is None:
+            return None
+        if valid_from is None or test_from is None or moment(valid_from) >= moment(test_from):
+            raise ValueError(
+                "ingestion.split = temporal_cutoff needs ingestion.valid_from and a later ingestion.test_from, "
+                f"but they are {valid_from} and {test_from}."
+            )
+        return cls(moment(valid_from), moment(test_from))
+
+
+def with_splits(rows: ir.Table, method: SplitMethod, engine: Engine, *, cutoffs: Cutoffs | None = None) -> ir.Table:
     """Replace the column ``split`` by the number of the split, int8.
 
     ``global_time`` cuts all interactions, in time order, into 8:1:1. ``per_user_time`` cuts those of every user, with
     at least one each for validation and test; ``leave_one_out`` takes one each. Users with fewer than three
-    interactions stay in training.
+    interactions stay in training. ``temporal_cutoff`` cuts at given moments.
 
     Args:
-        rows: Interactions with user, position (in the user's sequence, from 0) and the columns of ``IN_ORDER``.
+        rows: Interactions with user_id, position (in the user's sequence, from 0) and the columns of ``IN_ORDER``.
         method: Any method but ``auto``.
+        engine: Where to compute.
+        cutoffs: The moments of ``temporal_cutoff``.
 
     Returns:
         The rows with ``split``.
+
+    Raises:
+        ValueError: If ``temporal_cutoff`` has no moments.
     """
-    return rows.mutate(split=_split_numbers(rows, method).cast("int8"))
-
-
-def _split_numbers(rows: ir.Table, method: SplitMethod) -> ir.IntegerColumn:
-    """Return the number of the split of every row."""
     if method == "given":
-        return ibis.cases(*((rows["split"] == name, number) for name, number in SPLITS.items()))
-    if method == "global_time":
-        n_rows = rows.count().over()
-        rank = ibis.row_number().over(order_by=IN_ORDER)
-        return _last_parts(rank, n_rows, n_rows // _HELD_OUT)
-    n_rows = rows.count().over(group_by="user")
-    each = ibis.greatest(n_rows // _HELD_OUT, 1) if method == "per_user_time" else ibis.literal(1)
-    return ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, SPLITS["train"], _last_parts(rows["position"], n_rows, each))
+        split = ibis.cases(*((rows["split"] == name, number) for name, number in SPLITS.items()))
+    elif method == "global_time":
+        n_rows = engine.count(rows)
+        rows = with_number(rows, "rank", engine, bucket=rows["timestamp"] // _HOUR, order_by=IN_ORDER)
+        split = _last_parts(rows["rank"], ibis.literal(n_rows), ibis.literal(n_rows // _HELD_OUT))
+    elif method == "temporal_cutoff":
+        split = _by_cutoffs(rows["timestamp"], cutoffs)
+    else:
+        n_rows = rows.count().over(group_by="user_id")
+        each = ibis.greatest(n_rows // _HELD_OUT, 1) if method == "per_user_time" else ibis.literal(1)
+        parts = _last_parts(rows["position"], n_rows, each)
+        split = ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, SPLITS["train"], parts)
+    return rows.mutate(split=split.cast("int8"))
 
 
-def _last_parts(rank: ir.IntegerColumn, n_rows: ir.IntegerColumn, n_each: ir.IntegerColumn) -> ir.IntegerColumn:
+def _by_cutoffs(timestamp: ir.IntegerColumn, cutoffs: Cutoffs | None) -> ir.IntegerColumn:
+    """Return the split of every moment."""
+    if cutoffs is None:
+        raise ValueError("ingestion.split = temporal_cutoff needs ingestion.valid_from and ingestion.test_from.")
+    return ibis.cases(
+        (timestamp >= cutoffs.test_from, SPLITS["test"]),
+        (timestamp >= cutoffs.valid_from, SPLITS["valid"]),
+        else_=SPLITS["train"],
+    )
+
+
+def _last_parts(rank: ir.IntegerColumn, n_rows: ir.IntegerValue, n_each: ir.IntegerValue) -> ir.IntegerColumn:
     """Return test for the last ``n_each`` ranks, validation for as many before them, training for the rest."""
     return ibis.cases(
         (rank >= n_rows - n_each, SPLITS["test"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 
@@ -41,12 +42,14 @@ path_from_text = ibis.udf.scalar.python(split_path, signature=((str,), list[str]
 def identifier(column: ir.Column) -> ir.StringColumn:
     """Return ids of any type as text, so that tables which store them differently still match; null if missing.
 
-    Whole floating-point numbers, which numeric ids become where some are missing, read as integers.
+    Whole floating-point numbers, which numeric ids become where some are missing, read as integers. ``nan``, which
+    missing ids become when a table is written as text, is no id.
     """
     if column.type().is_floating():
         countable = _countable(column)
         column = ibis.ifelse(countable == countable.floor(), countable.cast("int64"), ibis.null("int64"))
-    return column.cast("string").strip().nullif("")
+    text = column.cast("string").strip().nullif("")
+    return text.nullif("nan").nullif("NaN")
 
 
 def is_missing(column: ir.Column) -> ir.BooleanColumn:
@@ -62,6 +65,19 @@ def number(column: ir.Column) -> ir.FloatingColumn:
     """Return numbers, or text that holds numbers, as float64; null where that is impossible or not finite."""
     value = column.try_cast("float64")
     return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+
+
+def moment(text: str) -> int:
+    """Return an ISO 8601 date or time, in UTC unless it says otherwise, as milliseconds since 1970.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        when = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no time: write it as 2018-01-31 or 2018-01-31T12:00:00.") from None
+    return round((when if when.tzinfo else when.replace(tzinfo=dt.UTC)).timestamp() * 1000)
 
 
 def unit_of(largest: float) -> str:

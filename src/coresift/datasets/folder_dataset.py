@@ -29,6 +29,8 @@ class ModelDirectoryDataset(LocatedDataset[Path, Path]):
     """
 
     required_files: ClassVar[tuple[str, ...]] = ()
+    or_files: ClassVar[tuple[str, ...]] = ()
+    """Files that stand in for the required ones where the folder holds them all."""
 
     def save(self, data: Path) -> None:
         """Store the folder whole, or not at all.
@@ -37,7 +39,8 @@ class ModelDirectoryDataset(LocatedDataset[Path, Path]):
             DatasetError: If a required file is missing or a file may hold a pickle.
         """
         missing = [name for name in self.required_files if not (data / name).is_file()]
-        if missing:
+        replaced = bool(self.or_files) and all((data / name).is_file() for name in self.or_files)
+        if missing and not replaced:
             raise DatasetError(f"'{data}' lacks {', '.join(missing)}: save a finished folder")
         unsafe = sorted(str(file.relative_to(data)) for file in data.rglob("*") if file.suffix in UNSAFE_SUFFIXES)
         if unsafe:
@@ -56,7 +59,7 @@ class ModelDirectoryDataset(LocatedDataset[Path, Path]):
 
 
 class PeftAdapterDataset(ModelDirectoryDataset):
-    """A model directory that stock peft can load.
+    """A model directory that stock peft can load, or a whole model where all weights were tuned.
 
     Example:
         .. code-block:: yaml
@@ -68,3 +71,4 @@ class PeftAdapterDataset(ModelDirectoryDataset):
     """
 
     required_files = ("adapter_config.json", "adapter_model.safetensors")
+    or_files = ("config.json", "model.safetensors")

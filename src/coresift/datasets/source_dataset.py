@@ -15,9 +15,15 @@ class SourceDataset(AbstractDataset[None, "Source"]):
     """Loads a :class:`~coresift.corpus.Source`; ingestion opens it with the run's engine.
 
     Args:
-        filepath: Path of the raw file.
+        filepath: Path or URL of the raw file, or of the folder or zip archive of a release; address of a database.
         name: Name of the raw table, for messages.
+        format: See :class:`~coresift.corpus.Source`; the file's name tells it unless given.
+        part: Which table of a release: interactions, items or users.
         columns: Renames columns: the project's name to the file's name.
+        delimiter: Of CSV; the header tells it unless given.
+        checksum: What a download must hash to, as ``sha256:<digits>``.
+        cache: Folder of downloads; the user's cache folder unless given.
+        database_table: Table of a database whose address is ``filepath``.
         optional: A missing file stands for an empty table.
         metadata: Kept untouched for plugins such as kedro-viz.
 
@@ -36,25 +42,37 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         *,
         filepath: str,
         name: str,
+        format: str | None = None,
+        part: str | None = None,
         columns: dict[str, str] | None = None,
+        delimiter: str | None = None,
+        checksum: str | None = None,
+        cache: str | None = None,
+        database_table: str | None = None,
         optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = filepath
         self._name = name
-        self._columns = columns
+        self._reading: dict[str, Any] = {
+            "format": format,
+            "part": part,
+            "columns": columns,
+            "delimiter": delimiter,
+            "checksum": checksum,
+            "cache": cache,
+            "database_table": database_table,
+        }
         self._optional = optional
         self.metadata = metadata
 
     def load(self) -> Source:
         """Return the description of the file."""
-        import pyarrow as pa
-
         from coresift.corpus import Source
 
-        if self._optional and not Path(self._filepath).exists():
-            return Source(name=self._name, table=pa.table({"user_id": pa.array([], pa.string())}))
-        return Source(name=self._name, path=self._filepath, columns=self._columns)
+        if self._optional and not self._is_there():
+            return Source.empty(self._name)
+        return Source(name=self._name, path=self._filepath, optional=self._optional, **self._reading)
 
     def save(self, data: None) -> NoReturn:
         """Refuse: raw data is only read.
@@ -65,7 +83,11 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         raise DatasetError(f"'{self._name}' is raw data and is never written")
 
     def _exists(self) -> bool:
-        return self._optional or Path(self._filepath).exists()
+        return self._optional or self._is_there()
+
+    def _is_there(self) -> bool:
+        """Tell whether the file is on this machine; what lies elsewhere is looked for when it is read."""
+        return "://" in self._filepath or Path(self._filepath).exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "name": self._name, "columns": self._columns, "optional": self._optional}
+        return {"filepath": self._filepath, "name": self._name, "optional": self._optional, **self._reading}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from coresift.parameters import Threads
+from coresift.parameters import DataDirectory, Seed, Threads
 from coresift.pipelines.ingestion.params import IngestionParameters
-from coresift.typing import Table
+from coresift.typing import Figure
 
 
 def ingest_interactions(
@@ -16,16 +17,24 @@ def ingest_interactions(
     *,
     parameters: IngestionParameters,
     threads: Threads,
-) -> tuple[Table, Table, Table, Table, Table, dict[str, Any]]:
+    seed: Seed,
+    data_dir: DataDirectory,
+) -> tuple[Path, Path, Path, Path, Path, dict[str, Any], Figure]:
     """Clean the raw tables, number users and items, split the interactions and make samples."""
-    from coresift.corpus import ingest
+    from coresift.corpus import IngestionOptions, ingest_to_files, plot_corpus
+    from coresift.storage import work_folder
 
-    corpus = ingest(raw_interactions, raw_items, raw_users, threads=threads.root, **parameters.model_dump())
+    sources = (raw_interactions, raw_items, raw_users)
+    options = IngestionOptions(**parameters.model_dump(), threads=threads.root, seed=seed.root)
+    labels = [source.label for source in sources]
+    folder = work_folder(data_dir.root, "ingestion", labels, parameters.model_dump(), seed.root)
+    report = ingest_to_files(*sources, folder, options)
     return (
-        corpus.interactions,
-        corpus.items,
-        corpus.users,
-        corpus.samples,
-        corpus.rejected_rows,
-        corpus.report,
+        folder / "interactions.parquet",
+        folder / "items.parquet",
+        folder / "users.parquet",
+        folder / "samples.parquet",
+        folder / "rejected_rows.parquet",
+        report,
+        plot_corpus(report),
     )

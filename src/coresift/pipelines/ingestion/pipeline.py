@@ -17,13 +17,23 @@ def create_pipeline(**kwargs: object) -> Pipeline:
             "raw_users": "raw_users",
             "parameters": "params:ingestion",
             "threads": "params:threads",
+            "seed": "params:seed",
+            "data_dir": "params:data_dir",
         },
-        outputs=["interactions", "items", "users", "samples", "rejected_rows", "ingestion_report"],
+        outputs=[
+            "interactions",
+            "items",
+            "users",
+            "samples",
+            "rejected_rows",
+            "ingestion_report",
+            "corpus_overview",
+        ],
         name="ingest_interactions",
     )
     return Pipeline(
         [node],
         namespace="ingestion",
-        parameters={"params:ingestion", "params:threads"},
+        parameters={"params:ingestion", "params:threads", "params:seed", "params:data_dir"},
         prefix_datasets_with_namespace=False,
     )

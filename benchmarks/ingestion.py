@@ -1,0 +1,268 @@
+"""From raw interactions to samples: ours on DuckDB with bounded memory, pandas, and what other libraries do to load.
+
+    python benchmarks/ingestion.py --quick                 # up to one million rows, under 5 minutes
+    python benchmarks/ingestion.py                         # to 100 million; a killed run resumes at the next cell
+    python benchmarks/ingestion.py --peers PYTHON          # also the loading of RecBole and RecTools, installed there
+    python benchmarks/ingestion.py --spark                 # instead both engines on --games FOLDER, by hash of samples
+
+Every system reads the same file of shuffled rows with ids as text: popularity after Zipf and Mandelbrot, 3 % repeated
+interactions, 1 % rows that cannot be used, 100 interactions per user. Ours and pandas do the same work: reject, drop
+repeats, number, split by global time, one training sample per user with its history, all held-out samples, and write
+them. RecBole and RecTools only load the interactions and number them, which is less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+SIZES = (1_000_000, 10_000_000, 100_000_000)
+LARGEST_FOR_PANDAS = 10_000_000
+INTERACTIONS_PER_USER = 100
+ITEMS = 200_000
+MEMORY = "4GB"
+SPREAD = 2000
+"""Mandelbrot's shift of the ranks: the most popular item has about one in ten thousand interactions."""
+
+Cell = dict[str, Any]
+
+SIMULATION = """
+SELECT
+    CASE WHEN row % 400 = 7 THEN NULL
+         ELSE 'user-' || lpad(CAST(CAST(floor(user_draw * {users}) AS BIGINT) AS VARCHAR), 9, '0') END AS user_id,
+    CASE WHEN row % 400 = 107 THEN 'no such item'
+         ELSE 'B' || lpad(CAST(CAST(floor(
+             {spread} * (pow(1 + {items} / {spread}, item_draw) - 1)) AS BIGINT) AS VARCHAR), 9, '0') END AS item_id,
+    1 + (original * 7919) % 5 AS rating,
+    CASE WHEN row % 400 IN (207, 307) THEN NULL
+         ELSE CAST(1400000000 + floor(time_draw * 200000000) AS BIGINT) END AS timestamp
+FROM (
+    SELECT row, original,
+           (hash(original * 4 + 1) >> 11) / pow(2, 53) AS user_draw,
+           (hash(original * 4 + 2) >> 11) / pow(2, 53) AS item_draw,
+           (hash(row * 4 + 3) >> 11) / pow(2, 53) AS time_draw
+    FROM (SELECT range AS row, CASE WHEN range % 33 = 0 AND range > 0 THEN range - 1 ELSE range END AS original
+          FROM range({rows}))
+)
+"""
+
+
+def simulate(n_rows: int, folder: Path) -> dict[str, Path]:
+    """Write the interactions as parquet and as RecBole's tab-separated file, and the items; return the paths."""
+    files = {name: folder / f"{name}-{n_rows}" for name in ("parquet", "inter", "items")}
+    folder.mkdir(parents=True, exist_ok=True)
+    query = SIMULATION.format(rows=n_rows, users=n_rows // INTERACTIONS_PER_USER, items=ITEMS, spread=SPREAD)
+    items = (
+        f"SELECT 'B' || lpad(CAST(range AS VARCHAR), 9, '0') AS item_id, 'Item ' || range AS title FROM range({ITEMS})"
+    )
+    named = ", ".join(f'{name} AS "{name}:{kind}"' for name, kind in _RECBOLE_COLUMNS.items())
+    writing = {
+        "parquet": (query, "FORMAT parquet"),
+        "inter": (f"SELECT {named} FROM ({query})", "FORMAT csv, DELIMITER '\t', HEADER"),
+        "items": (items, "FORMAT parquet"),
+    }
+    for name, (rows, form) in writing.items():
+        if not files[name].exists():
+            draft = files[name].with_suffix(".draft")
+            duckdb.sql(f"COPY ({rows}) TO '{draft}' ({form})")
+            draft.rename(files[name])
+    return files
+
+
+_RECBOLE_COLUMNS = {"user_id": "token", "item_id": "token", "rating": "float", "timestamp": "float"}
+
+
+def run_ours(files: dict[str, Path], form: str, folder: Path) -> Cell:
+    """Ingest with DuckDB."""
+    from coresift.corpus import IngestionOptions, Source, ingest_to_files
+
+    columns = {name: f"{name}:{kind}" for name, kind in _RECBOLE_COLUMNS.items()}
+    reading: Cell = {"format": "parquet"} if form == "parquet" else {"format": "csv", "columns": columns}
+    report = ingest_to_files(
+        Source("raw_interactions", path=str(files[form]), **reading),
+        Source("raw_items", path=str(files["items"]), format="parquet"),
+        Source.empty("raw_users"),
+        folder,
+        IngestionOptions(memory_limit=MEMORY, threads=2),
+    )
+    return {"kept": report["rows"]["without_repeats"], "samples": _n_samples(report)}
+
+
+def _n_samples(report: Cell) -> int:
+    return sum(part["samples"] for part in report["splits"].values())
+
+
+def run_pandas(files: dict[str, Path], form: str, folder: Path) -> Cell:
+    """Do the same work in memory, as one writes it with pandas."""
+    import numpy as np
+    import pandas as pd
+
+    log = pd.read_parquet(files["parquet"]) if form == "parquet" else pd.read_csv(files["inter"], sep="\t")
+    log.columns = [name.split(":")[0] for name in log.columns]
+    items = pd.read_parquet(files["items"])
+    usable = log["user_id"].notna() & log["timestamp"].notna() & log["item_id"].isin(items["item_id"])
+    log[~usable].to_parquet(folder / "rejected.parquet")
+    log = log[usable].sort_values("timestamp", kind="stable").drop_duplicates(["user_id", "item_id"])
+    log["user_id"] = pd.factorize(log["user_id"], sort=True)[0].astype("int32")
+    log["item_id"] = pd.Index(items["item_id"].sort_values()).get_indexer(log["item_id"]).astype("int32")
+    each, rank = len(log) // 10, np.arange(len(log))
+    log["split"] = np.select([rank >= len(log) - each, rank >= len(log) - 2 * each], [2, 1], 0).astype("int8")
+    log = log.sort_values("user_id", kind="stable")
+    log["position"] = log.groupby("user_id").cumcount().astype("int32")
+    log.to_parquet(folder / "interactions.parquet")
+    by_split = {split: part.groupby("user_id")["item_id"].agg(list) for split, part in log.groupby("split")}
+    known = log[log["split"] < 2].groupby("user_id")["item_id"].agg(list)
+    train = by_split[0][by_split[0].str.len() > 1]
+    samples = [
+        pd.DataFrame({"history": train.map(lambda row: row[:-1]), "targets": train.map(lambda row: row[-1:])}),
+        *(
+            pd.DataFrame({"history": before.reindex(part.index), "targets": part})
+            for before, part in ((by_split[0], by_split[1]), (known, by_split[2]))
+        ),
+    ]
+    pd.concat(samples).reset_index().to_parquet(folder / "samples.parquet")
+    return {"kept": len(log), "samples": sum(map(len, samples))}
+
+
+def run_recbole(files: dict[str, Path], form: str, folder: Path) -> Cell:
+    """Load with RecBole, which reads its own kind of file only."""
+    from recbole.config import Config
+    from recbole.data import create_dataset
+
+    (folder / "shop").mkdir()
+    (folder / "shop" / "shop.inter").symlink_to(files["inter"].absolute())
+    settings = {
+        "data_path": str(folder),
+        "load_col": {"inter": list(_RECBOLE_COLUMNS)},
+        "USER_ID_FIELD": "user_id",
+        "ITEM_ID_FIELD": "item_id",
+        "TIME_FIELD": "timestamp",
+        "rm_dup_inter": "first",
+        "state": "ERROR",
+    }
+    sys.argv = sys.argv[:1]
+    dataset = create_dataset(Config(model="Pop", dataset="shop", config_dict=settings))
+    return {"kept": dataset.inter_num, "samples": None}
+
+
+def run_rectools(files: dict[str, Path], form: str, folder: Path) -> Cell:
+    """Load with RecTools, from a data frame of pandas."""
+    import pandas as pd
+    from rectools.dataset import Dataset
+
+    log = pd.read_csv(files["inter"], sep="\t").dropna()
+    log.columns = ["user_id", "item_id", "weight", "datetime"]
+    log["datetime"] = pd.to_datetime(log["datetime"], unit="s")
+    return {"kept": len(Dataset.construct(log).interactions.df), "samples": None}
+
+
+SYSTEMS = {"coresift": run_ours, "pandas": run_pandas, "recbole": run_recbole, "rectools": run_rectools}
+PEERS = ("recbole", "rectools")
+
+
+def run_cell(system: str, form: str, n_rows: int, data: Path) -> None:
+    """Run one system in this process and print what came of it."""
+    import resource
+
+    files = {name: data / f"{name}-{n_rows}" for name in ("parquet", "inter", "items")}
+    with tempfile.TemporaryDirectory(dir=data) as folder:
+        start = time.perf_counter()
+        found = SYSTEMS[system](files, form, Path(folder))
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": round(seconds, 1), "peak_gb": round(peak, 2), **found}))
+
+
+def measured(system: str, form: str, n_rows: int, options: argparse.Namespace) -> Cell:
+    """Return a finished cell, or run it in a process of its own."""
+    path = options.results / f"ingestion-{system}-{form}-{n_rows}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    simulate(n_rows, options.data)
+    python = options.peers if system in PEERS else sys.executable
+    command = [python, __file__, "--cell", system, form, str(n_rows), "--data", str(options.data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or [f"killed, {done.returncode}"])[-1][:100]}
+    cell: Cell = json.loads(done.stdout.splitlines()[-1])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(cell))
+    return cell
+
+
+def print_table(sizes: tuple[int, ...], options: argparse.Namespace) -> None:
+    """Measure every cell and print a row for it."""
+    names = ("rows", 12), ("seconds", 9), ("s / million", 12), ("peak GB", 8), ("kept", 11), ("samples", 9)
+    print(f"{'system':10} {'file':8} " + " ".join(f"{name:>{width}}" for name, width in names))
+    for system in SYSTEMS:
+        for form in ("parquet", "inter"):
+            for n_rows in sizes:
+                if (system in PEERS and (options.peers is None or form == "parquet")) or (
+                    system != "coresift" and n_rows > LARGEST_FOR_PANDAS
+                ):
+                    continue
+                cell = measured(system, form, n_rows, options)
+                told = cell.get("failed") or (
+                    f"{cell['seconds']:9.1f} {cell['seconds'] / n_rows * 1e6:12.2f} {cell['peak_gb']:8.2f} "
+                    f"{cell['kept']:11} {cell['samples'] or '':>9}"
+                )
+                print(f"{system:10} {form:8} {n_rows:12} {told}", flush=True)
+
+
+def compare_engines(games: Path) -> None:
+    """Ingest Games with both engines and print the hash of each sorted table of samples."""
+    from coresift.corpus import Source, ingest
+    from coresift.storage import fingerprint
+
+    sources = [
+        Source("raw_interactions", path=str(games / "interactions.parquet")),
+        Source("raw_items", path=str(games / "items.parquet")),
+        Source.empty("raw_users"),
+    ]
+    for samples in ({"samples": "last"}, {"samples": "all_prefixes", "max_history": 10}):
+        for engine in ("duckdb", "spark"):
+            start = time.perf_counter()
+            limits = {"spark.driver.maxResultSize": "1m"}
+            corpus = ingest(*sources, engine=engine, spark=limits, threads=2, **samples)
+            table = corpus.samples.sort_by("sample_id")
+            seconds = time.perf_counter() - start
+            print(
+                f"{engine:8} {samples} {table.num_rows} samples, hash {fingerprint(table)}, {seconds:.0f} s", flush=True
+            )
+
+
+def main() -> None:
+    """Measure what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one million rows only")
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes instead of the usual ones")
+    parser.add_argument("--peers", help="Python with RecBole and RecTools")
+    parser.add_argument("--spark", action="store_true", help="compare engines on --games instead")
+    parser.add_argument("--games", type=Path, help="folder of the Games corpus in the parquet schema")
+    parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "coresift-ingestion")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--clean", action="store_true", help="remove the simulated files at the end")
+    parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.cell:
+        system, form, n_rows = options.cell
+        run_cell(system, form, int(n_rows), options.data)
+    elif options.spark:
+        compare_engines(options.games)
+    else:
+        print_table(tuple(options.rows or (SIZES[:1] if options.quick else SIZES)), options)
+    if options.clean:
+        shutil.rmtree(options.data, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

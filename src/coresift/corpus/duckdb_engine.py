@@ -1,0 +1,55 @@
+"""DuckDB inside this process, with bounded threads and memory; what does not fit is spilled to disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from coresift.corpus.engine import WORK_PREFIX, Engine
+
+
+class DuckDbEngine(Engine):
+    """Computes in a database in memory, or in a file where memory is limited."""
+
+    errors = (duckdb.Error,)
+
+    def materialise(self, expression: ir.Table) -> ir.Table:
+        """Compute an expression once and return the result as a table of the database."""
+        return self.connection.create_table(self.next_name(), expression)
+
+    def numbered_file(self, file: str, name: str) -> ir.Table:
+        """Return the rows of one parquet file, numbered."""
+        return self.connection.read_parquet(file, file_row_number=True).rename({name: "file_row_number"})
+
+
+@contextmanager
+def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Path | None = None) -> Iterator[Engine]:
+    """Open DuckDB for the length of a ``with`` block.
+
+    Args:
+        threads: Number of threads; 0 uses every core.
+        memory_limit: Memory before data is spilled, such as ``"4GB"``; None lets DuckDB take most of the machine.
+        folder: Where a temporary folder for intermediate data is made; None is the machine's temporary folder.
+
+    Yields:
+        The engine.
+    """
+    settings: dict[str, object] = {"threads": threads} if threads else {}
+    if memory_limit is not None:
+        settings["memory_limit"] = memory_limit
+    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
+        # In a file, steps are compressed and leave memory of their own accord; in memory, small ones are faster.
+        database = f"{work}/steps.duckdb" if memory_limit else ":memory:"
+        connection = ibis.duckdb.connect(database, temp_directory=f"{work}/spilled", **settings)
+        connection.raw_sql("SET TimeZone = 'UTC'")
+        connection.raw_sql("SET enable_progress_bar = false")
+        try:
+            yield DuckDbEngine(connection, Path(work))
+        finally:
+            connection.disconnect()

@@ -1,0 +1,111 @@
+"""Spark, in this machine's processes or on a cluster; steps are parquet folders, and no rows reach the driver."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+
+from coresift.corpus.engine import WORK_PREFIX, Engine
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.adaptive.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+}
+"""A table that is broadcast passes through the driver, so that joins never do it."""
+
+_DEFAULTS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "16",
+    "spark.log.level": "ERROR",
+}
+
+
+class SparkEngine(Engine):
+    """Computes in a Spark session; every step is written to a folder that all its machines must reach."""
+
+    def __init__(self, session: SparkSession, folder: Path) -> None:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        super().__init__(ibis.pyspark.connect(session), folder)
+        self.errors = (PySparkException, Py4JError)
+        self._session = session
+
+    def materialise(self, expression: ir.Table) -> ir.Table:
+        """Compute an expression once and return the result as a table of the session."""
+        step = self.folder / self.next_name()
+        self.connection.to_parquet(expression, str(step))
+        return self.connection.read_parquet(str(step))
+
+    def numbered_file(self, file: str, name: str) -> ir.Table:
+        """Return the rows of one parquet file, numbered."""
+        view = self.next_name()
+        rows = self._session.read.parquet(file)
+        rows.selectExpr("*", f"_metadata.row_index AS {name}").createOrReplaceTempView(view)
+        return self.connection.table(view)
+
+
+@contextmanager
+def open_spark(
+    *,
+    threads: int = 0,
+    memory_limit: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[Engine]:
+    """Open a Spark session for the length of a ``with`` block; one that is active already is used and left open.
+
+    Args:
+        threads: Threads of a local session; 0 uses every core.
+        memory_limit: Memory of a local session, such as ``"4GB"``.
+        settings: Further settings of a new session, such as ``spark.master`` for a cluster.
+        folder: Where a temporary folder for steps is made, which every machine of a cluster must reach.
+
+    Yields:
+        The engine.
+
+    Raises:
+        ValueError: If PySpark or Java is missing.
+    """
+    session, is_new = _session(threads, memory_limit, settings or {})
+    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
+        try:
+            yield SparkEngine(session, Path(work))
+        finally:
+            if is_new:
+                session.stop()
+
+
+def _session(threads: int, memory_limit: str | None, settings: Mapping[str, str]) -> tuple[SparkSession, bool]:
+    """Return the active session, or a new one, and whether it is new."""
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise ValueError("ingestion.engine = spark needs PySpark: pip install 'coresift[spark]'.") from error
+    active = SparkSession.getActiveSession()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    chosen = {"spark.master": f"local[{threads or '*'}]", **_DEFAULTS}
+    if memory_limit is not None:
+        chosen["spark.driver.memory"] = memory_limit.replace(" ", "").removesuffix("B").removesuffix("i").lower()
+    builder = SparkSession.builder.appName("coresift")
+    for name, value in {**chosen, **settings, **_ALWAYS}.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate(), active is None
+    except PySparkException as error:
+        raise ValueError(f"Spark does not start ({str(error).splitlines()[0]}): install Java 17 or newer.") from error
