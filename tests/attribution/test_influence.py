@@ -1,40 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional
+from influence_cases import SmallNetwork, cross_entropy, made_batches, wave_problem
 
 from coresift.attribution import influence_scores
 
-
-class SmallNetwork(nn.Module):
-    """A sequence model with one attention between two Linears, so that second derivatives pass through attention."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(4, 6)
-        self.last = nn.Linear(6, 3)
-
-    def forward(self, inputs):
-        states = torch.tanh(self.first(inputs))
-        mixed = functional.scaled_dot_product_attention(states, states, states)
-        return self.last(states + mixed).mean(1)
-
-
-def cross_entropy(model, batch):
-    return functional.cross_entropy(model(batch["inputs"]), batch["label"], reduction="none")
-
-
-def made_batches(sizes, seed):
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        {
-            "inputs": torch.randn(size, 5, 4, generator=generator),
-            "label": torch.randint(3, (size,), generator=generator),
-        }
-        for size in sizes
-    ]
+DATTRI = json.loads(Path(__file__).with_name("dattri_figures.json").read_text())
 
 
 @pytest.fixture
@@ -98,6 +73,21 @@ def test_a_matrix_too_large_to_hold_gives_the_same_scores(network, curvature, mo
     torch.testing.assert_close(streamed.scores, held.scores, rtol=1e-3, atol=1e-5)
     with pytest.raises(ValueError, match="use solver 'cg'"):
         influence_scores(network, "first", train, target, cross_entropy, solver="dense")
+
+
+@pytest.mark.parametrize("layer", ["first", "last"])
+@pytest.mark.parametrize("solver", ["cg", "dense"])
+def test_scores_equal_those_of_an_independent_implementation(layer, solver):
+    """Recorded from dattri by record_dattri.py."""
+    network, train, target = wave_problem()
+    recorded = DATTRI["layers"][layer]
+    options = {"curvature": "hessian", "damping": recorded["damping"], "solver": solver}
+    result = influence_scores(network, layer, [train], [target], cross_entropy, **options)
+    for theirs in ("cg", "dense"):
+        torch.testing.assert_close(
+            result.scores.double(), torch.tensor(recorded[theirs]).double(), rtol=1e-5, atol=1e-6
+        )
+    assert result.residual < 1e-6
 
 
 def test_negative_curvature_asks_for_more_damping(network):

@@ -1,18 +1,22 @@
-"""What every training sample is worth: gradient norms, influence scores, embeddings."""
+"""What every training sample is worth: gradient norms and features, influence scores, embeddings."""
 
 from __future__ import annotations
 
 from coresift.attribution.influence import InfluenceResult, influence_scores
-from coresift.attribution.lora_gradients import gradient_norms
-from coresift.attribution.resumable import no_gradient_features, norms_in_shards, training_rows
+from coresift.attribution.lora_gradients import gradient_features, gradient_norms
+from coresift.attribution.projection import GradientProjection
+from coresift.attribution.resumable import measure_gradients
 from coresift.attribution.text_embeddings import sample_embeddings
+from coresift.attribution.token_loss import NOT_SCORED, mean_token_loss
 
 __all__ = [
+    "NOT_SCORED",
+    "GradientProjection",
     "InfluenceResult",
+    "gradient_features",
     "gradient_norms",
     "influence_scores",
-    "no_gradient_features",
-    "norms_in_shards",
+    "mean_token_loss",
+    "measure_gradients",
     "sample_embeddings",
-    "training_rows",
 ]

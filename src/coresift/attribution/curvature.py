@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from coresift.attribution.linear_gradients import Batches, LinearProblem
-
-logger = logging.getLogger(__name__)
+from coresift.attribution.held_calls import HeldCalls
+from coresift.attribution.linear_gradients import sample_gradients, sample_products, weighted_sum
 
 CURVATURES = ("fisher", "hessian")
 LARGEST_WHOLE_MATRIX = {"fisher": 8192, "hessian": 1024}
-"""Largest D for which C is formed: 512 MB in float64, and D backward passes a batch for the Hessian."""
+"""Largest D for which C may be formed: 512 MB in float64, and D backward passes a batch for the Hessian."""
 DIAGONAL_PROBES = 16
 DEFAULT_DAMPING = 0.1
 """Share of the mean diagonal of C."""
@@ -22,9 +21,11 @@ DEFAULT_DAMPING = 0.1
 class Curvature:
     """C: the empirical Fisher matrix (mean outer product of sample gradients) or the Hessian of the mean loss.
 
+    A Fisher matrix is applied through the factors of the gradients and formed for a dense solve only; a Hessian small
+    enough is formed, as every product with it costs two backward passes over the data.
+
     Args:
-        problem: Layer and loss.
-        batches: Re-iterable batches of the training samples.
+        gradients: The training samples' gradients.
         kind: ``fisher`` or ``hessian``.
         damping: Absolute ridge; None takes a tenth of the mean diagonal of C.
 
@@ -32,16 +33,22 @@ class Curvature:
         ValueError: If the kind is unknown or the damping negative.
     """
 
-    def __init__(self, problem: LinearProblem, batches: Batches, *, kind: str, damping: float | None) -> None:
+    def __init__(self, gradients: HeldCalls, *, kind: str, damping: float | None) -> None:
         if kind not in CURVATURES:
             raise ValueError(f"curvature is '{kind}': use one of {', '.join(CURVATURES)}")
         if damping is not None and damping < 0:
             raise ValueError(f"damping is {damping}: it must not be negative")
-        self.problem = problem
-        self.batches = batches
+        self.gradients = gradients
+        self.problem = gradients.problem
         self.kind = kind
-        self.matrix = self._whole() if problem.n_parameters <= LARGEST_WHOLE_MATRIX[kind] else None
         self.damping = DEFAULT_DAMPING * self.mean_diagonal() if damping is None else damping
+
+    @cached_property
+    def matrix(self) -> Tensor | None:
+        """C in float64, or None where it is too large."""
+        if self.problem.n_parameters > LARGEST_WHOLE_MATRIX[self.kind]:
+            return None
+        return self.problem.hessian(self.gradients.batches) if self.kind == "hessian" else self._whole_fisher()
 
     def damped_product(self, vector: Tensor) -> Tensor:
         """Return (C + damping I) times a float64 vector (D,)."""
@@ -49,34 +56,32 @@ class Curvature:
 
     def product(self, vector: Tensor) -> Tensor:
         """Return C times a float64 vector (D,)."""
-        if self.matrix is not None:
-            return self.matrix @ vector
         if self.kind == "hessian":
-            return self.problem.hessian_product(self.batches, vector)
+            whole = self.matrix
+            return self.problem.hessian_product(self.gradients.batches, vector) if whole is None else whole @ vector
         total, count = torch.zeros_like(vector), 0
-        for gradients in self.problem.sample_gradients(self.batches):
-            total += (gradients.T @ (gradients @ vector.to(gradients))).double().cpu()
-            count += len(gradients)
+        for calls in self.gradients:
+            products = sample_products(calls, vector)
+            total += weighted_sum(calls, products).cpu().double()
+            count += len(products)
         return total / max(count, 1)
 
     def mean_diagonal(self) -> float:
         """Mean of the diagonal of C; for a Hessian too large to hold, Hutchinson's estimate from seeded probes."""
+        if self.kind == "fisher":
+            squares = torch.cat([sample_gradients(calls).square().sum(1).cpu().double() for calls in self.gradients])
+            return float(squares.mean()) / self.problem.n_parameters
         if self.matrix is not None:
             return float(self.matrix.diagonal().mean())
-        if self.kind == "fisher":
-            squares = torch.cat([g.square().sum(1).double() for g in self.problem.sample_gradients(self.batches)])
-            return float(squares.mean()) / self.problem.n_parameters
         generator = torch.Generator().manual_seed(0)
         probes = torch.randint(2, (DIAGONAL_PROBES, self.problem.n_parameters), generator=generator).double() * 2 - 1
         return sum(float((probe * self.product(probe)).mean()) for probe in probes) / DIAGONAL_PROBES
 
-    def _whole(self) -> Tensor:
-        if self.kind == "hessian":
-            return self.problem.hessian(self.batches)
+    def _whole_fisher(self) -> Tensor:
         size = self.problem.n_parameters
         total, count = torch.zeros(size, size, dtype=torch.float64), 0
-        for gradients in self.problem.sample_gradients(self.batches):
-            wide = gradients.double().cpu()
+        for calls in self.gradients:
+            wide = sample_gradients(calls).cpu().double()
             total.addmm_(wide.T, wide)
             count += len(wide)
         return total / max(count, 1)

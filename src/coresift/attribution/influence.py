@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from coresift.attribution.curvature import Curvature
+from coresift.attribution.gradient_pass import SampleLoss
+from coresift.attribution.held_calls import HeldCalls
 from coresift.attribution.linear_calls import re_iterable
-from coresift.attribution.linear_gradients import Batches, LinearProblem
-from coresift.attribution.lora_gradients import SampleLoss
+from coresift.attribution.linear_gradients import Batches, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.solvers import SOLVERS
 
 logger = logging.getLogger(__name__)
@@ -65,10 +66,11 @@ def influence_scores(
     if solver not in SOLVERS:
         raise ValueError(f"solver is '{solver}': use one of {', '.join(SOLVERS)}")
     problem = LinearProblem(model, module_name, loss)
-    matrix = Curvature(problem, re_iterable(batches, "batches"), kind=curvature, damping=damping)
-    target = problem.mean_gradient(target_batches)
+    gradients = HeldCalls(problem, re_iterable(batches, "batches"))
+    matrix = Curvature(gradients, kind=curvature, damping=damping)
+    target = mean_gradient(problem.calls(target_batches), problem.n_parameters)
     solution = SOLVERS[solver](matrix, target)
     residual = float((matrix.damped_product(solution) - target).norm() / target.norm().clamp(min=1e-300))
     logger.info("Influence on %s: damping %.3g, relative residual %.1e.", module_name, matrix.damping, residual)
-    scores = [part.float().cpu() for part in problem.sample_products(batches, solution)]
+    scores = [sample_products(calls, solution).float().cpu() for calls in gradients]
     return InfluenceResult(torch.cat(scores) if scores else torch.empty(0), residual, matrix.damping)

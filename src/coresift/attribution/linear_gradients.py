@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from coresift.attribution.gradient_pass import SampleLoss, check_losses
 from coresift.attribution.linear_calls import LinearCalls, frozen, reject_packed
-from coresift.attribution.lora_gradients import SampleLoss, check_losses
 
 Batches = Iterable[dict[str, Tensor]]
+Calls = list[tuple[Tensor, Tensor]]
+"""What one batch did to a layer: per call its input (B, T, in) and the gradient of its output (B, T, out)."""
 
 
 @dataclass(frozen=True)
@@ -49,57 +51,9 @@ class LinearProblem:
         """Number of entries D of the weight."""
         return self.layer.weight.numel()
 
-    def sample_gradients(self, batches: Batches) -> Iterator[Tensor]:
-        """Yield per batch the flattened gradient of every sample's loss, (B, D)."""
-        for calls in self._backward(batches):
-            yield sum_of([torch.einsum("bto,bti->boi", gradient, inputs).flatten(1) for inputs, gradient in calls])
-
-    def sample_products(self, batches: Batches, direction: Tensor) -> Iterator[Tensor]:
-        """Yield per batch the inner product of every sample's gradient with a direction (D,), as (B,).
-
-        The gradients themselves are never formed.
-        """
-        matrix = direction.to(self.layer.weight.dtype).view_as(self.layer.weight)
-        for calls in self._backward(batches):
-            yield sum_of([((gradient @ matrix) * inputs).sum((1, 2)) for inputs, gradient in calls])
-
-    def mean_gradient(self, batches: Batches) -> Tensor:
-        """Return the gradient (D,) of the mean loss over all samples, in float64."""
-        total, count = torch.zeros(self.n_parameters, dtype=torch.float64), 0
-        for calls in self._backward(batches):
-            parts = [torch.einsum("bto,bti->oi", gradient, inputs) for inputs, gradient in calls]
-            total += sum_of(parts).flatten().double().cpu()
-            count += len(calls[0][0])
-        return total / max(count, 1)
-
-    def hessian_product(self, batches: Batches, direction: Tensor) -> Tensor:
-        """Return the Hessian of the mean loss times a direction (D,), in float64.
-
-        The weight alone has gradients, so that the second derivative runs through what lies above the layer. It is
-        taken under the math attention kernel, the only one that has one.
-        """
-        matrix = direction.to(self.layer.weight).view_as(self.layer.weight)
-        total, count = torch.zeros(self.n_parameters, dtype=torch.float64), 0
-        for gradient, n_samples in self._twice_differentiable(batches):
-            (product,) = torch.autograd.grad((gradient * matrix).sum(), self.layer.weight)
-            total += product.flatten().double().cpu()
-            count += n_samples
-        return total / max(count, 1)
-
-    def hessian(self, batches: Batches) -> Tensor:
-        """Return the Hessian (D, D) of the mean loss, in float64."""
-        size = self.n_parameters
-        total, count = torch.zeros(size, size, dtype=torch.float64), 0
-        for gradient, n_samples in self._twice_differentiable(batches):
-            for row, entry in enumerate(gradient.flatten()):
-                (second,) = torch.autograd.grad(entry, self.layer.weight, retain_graph=True)
-                total[row] += second.flatten().double().cpu()
-            count += n_samples
-        return (total + total.T) / (2 * max(count, 1))
-
-    def _backward(self, batches: Batches) -> Iterator[list[tuple[Tensor, Tensor]]]:
-        """Yield per batch the (input, output gradient) of every call of the layer."""
-        seen: list[tuple[Tensor, Tensor]] = []
+    def calls(self, batches: Batches) -> Iterator[Calls]:
+        """Yield per batch every call of the layer, for the sum of the sample losses."""
+        seen: Calls = []
         calls = LinearCalls({self.name: self.layer}, lambda _, inputs, gradient: seen.append((inputs, gradient)))
         for batch in batches:
             reject_packed(batch)
@@ -111,6 +65,31 @@ class LinearProblem:
                 calls.check_batch(len(losses))
                 losses.sum().backward()
             yield list(seen)
+
+    def hessian_product(self, batches: Batches, direction: Tensor) -> Tensor:
+        """Return the Hessian of the mean loss times a direction (D,), in float64.
+
+        The weight alone has gradients, so that the second derivative runs through what lies above the layer. It is
+        taken under the math attention kernel, the only one that has one.
+        """
+        matrix = direction.to(self.layer.weight).view_as(self.layer.weight)
+        total, count = torch.zeros(self.n_parameters, dtype=torch.float64), 0
+        for gradient, n_samples in self._twice_differentiable(batches):
+            (product,) = torch.autograd.grad((gradient * matrix).sum(), self.layer.weight)
+            total += product.flatten().cpu().double()
+            count += n_samples
+        return total / max(count, 1)
+
+    def hessian(self, batches: Batches) -> Tensor:
+        """Return the Hessian (D, D) of the mean loss, in float64."""
+        size = self.n_parameters
+        total, count = torch.zeros(size, size, dtype=torch.float64), 0
+        for gradient, n_samples in self._twice_differentiable(batches):
+            for row, entry in enumerate(gradient.flatten()):
+                (second,) = torch.autograd.grad(entry, self.layer.weight, retain_graph=True)
+                total[row] += second.flatten().cpu().double()
+            count += n_samples
+        return (total + total.T) / (2 * max(count, 1))
 
     def _twice_differentiable(self, batches: Batches) -> Iterator[tuple[Tensor, int]]:
         weight = self.layer.weight
@@ -129,6 +108,38 @@ def _needing_gradient(weight: Tensor) -> Iterator[None]:
         yield
     finally:
         weight.requires_grad_(False)
+
+
+def sample_gradients(calls: Calls) -> Tensor:
+    """Return the flattened gradient of every sample of a batch, (B, D)."""
+    return sum_of([torch.einsum("bto,bti->boi", gradient, inputs).flatten(1) for inputs, gradient in calls])
+
+
+def sample_products(calls: Calls, direction: Tensor) -> Tensor:
+    """Return the inner product (B,) of every sample's gradient with a direction (D,), without the gradients."""
+    return sum_of(
+        [((gradient @ _matrix(direction, inputs, gradient)) * inputs).sum((1, 2)) for inputs, gradient in calls]
+    )
+
+
+def weighted_sum(calls: Calls, weights: Tensor) -> Tensor:
+    """Return the sum (D,) of the samples' gradients times their weights (B,), without the gradients."""
+    parts = [(gradient * weights[:, None, None]).flatten(0, 1).T @ inputs.flatten(0, 1) for inputs, gradient in calls]
+    return sum_of(parts).flatten()
+
+
+def mean_gradient(batches: Iterable[Calls], size: int) -> Tensor:
+    """Return the gradient (D,) of the mean loss over all samples, in float64 on the CPU."""
+    total, count = torch.zeros(size, dtype=torch.float64), 0
+    for calls in batches:
+        n_samples = len(calls[0][0])
+        total += weighted_sum(calls, calls[0][1].new_ones(n_samples)).cpu().double()
+        count += n_samples
+    return total / max(count, 1)
+
+
+def _matrix(direction: Tensor, inputs: Tensor, gradient: Tensor) -> Tensor:
+    return direction.to(gradient).view(gradient.shape[2], inputs.shape[2])
 
 
 def sum_of(parts: list[Tensor]) -> Tensor:

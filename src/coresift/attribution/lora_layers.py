@@ -1,4 +1,4 @@
-"""The LoRA matrices of a peft model, by the names the papers use."""
+"""The matrices whose gradients are measured, by the names the papers use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from torch import nn
 
 VALUE_PROJECTIONS = ("v_proj", "value", "v", "v_lin")
 CROSS_ATTENTIONS = ("EncDecAttention", "crossattention", "encoder_attn")
-SELECTIONS = ("lora", "last_lora_b")
+ADAPTER_PARTS = ("lora_A", "lora_B")
+LORA_SELECTIONS = ("lora", "last_lora_b")
+SELECTIONS = (*LORA_SELECTIONS, "linear")
+
+
+def chosen_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
+    """Return the Linear layers whose weights are meant, by name, in the model's order.
+
+    Args:
+        model: Any model; a peft model with a LoRA adapter for the LoRA matrices.
+        parameters: ``lora`` or ``last_lora_b``, see :func:`lora_linears`, or ``linear`` for every Linear layer of the
+            model itself; layers that share their weight with an embedding are left out.
+
+    Raises:
+        ValueError: If the choice is unknown, or the model has no such matrix.
+    """
+    if parameters not in SELECTIONS:
+        raise ValueError(f"parameters is '{parameters}': use one of {', '.join(SELECTIONS)}")
+    return _own_linears(model) if parameters == "linear" else lora_linears(model, parameters)
 
 
 def lora_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
@@ -22,12 +40,26 @@ def lora_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
     Raises:
         ValueError: If the choice is unknown, or the model has no such matrix.
     """
-    if parameters not in SELECTIONS:
-        raise ValueError(f"parameters is '{parameters}': use one of {', '.join(SELECTIONS)}")
+    if parameters not in LORA_SELECTIONS:
+        raise ValueError(f"parameters is '{parameters}': use one of {', '.join(LORA_SELECTIONS)}")
     matrices = _active_matrices(model)
     if not matrices:
         raise ValueError("the model bears no LoRA adapter: build it with adapter options, or wrap it with peft")
     return matrices if parameters == "lora" else _last_value_b(matrices)
+
+
+def _own_linears(model: nn.Module) -> dict[str, nn.Linear]:
+    embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    linears = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and not any(part in ADAPTER_PARTS for part in name.split("."))
+        and not any(module.weight is embedding for embedding in embeddings)
+    }
+    if not linears:
+        raise ValueError("the model has no Linear layer of its own: choose other parameters")
+    return linears
 
 
 def _active_matrices(model: nn.Module) -> dict[str, nn.Linear]:

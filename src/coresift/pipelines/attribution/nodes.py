@@ -31,6 +31,7 @@ def compute_gradient_norms(
     samples: Table,
     items: Table,
     base_model: Path,
+    semantic_ids: Table,
     *,
     parameters: AttributionParameters,
     recommender: RecommenderParameters,
@@ -41,34 +42,40 @@ def compute_gradient_norms(
     seed: Seed,
     data_dir: DataDirectory,
 ) -> tuple[TensorDict, TensorDict]:
-    """Measure how strongly each training sample pulls at a fresh adapter; gradient features stay empty."""
-    from coresift.attribution import gradient_norms, no_gradient_features, norms_in_shards, training_rows
+    """Measure how strongly each training sample pulls at a fresh adapter and, on request, in which direction."""
+    from coresift.attribution import measure_gradients
     from coresift.compute import use_threads
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
     from coresift.storage import Shards, work_folder
 
     use_threads(threads.root)
-    options = parameters.gradient_norms
-    settings = [part.model_dump() for part in (options, recommender, adapter, device, dtype, seed)]
-    scored = with_histories(training_rows(prompts), samples)
-    shards = Shards(work_folder(data_dir.root, "gradient-norms", scored, items, base_model, *settings))
+    norms, features = parameters.gradient_norms, parameters.gradient_features
+    settings = [part.model_dump() for part in (norms, features, recommender, adapter, device, dtype, seed)]
+    shards = Shards(
+        work_folder(data_dir.root, "gradients", prompts, samples, items, semantic_ids, base_model, *settings)
+    )
     model = build_recommender(
         base_model=base_model,
         items=items,
         adapter=AdapterOptions(**adapter.model_dump()),
+        semantic_ids=semantic_ids,
+        probe=True,
         device=device.root,
         dtype=dtype.root,
         random_state=seed.root,
-        **recommender.model_dump(),
+        **recommender.options(),
     )
-    norms = norms_in_shards(
-        lambda rows: gradient_norms(
-            model.model, model.batches(rows, options.batch_size), options.parameters, model.sample_loss
-        ),
-        scored,
+    return measure_gradients(
+        model.model,
+        with_histories(prompts, samples),
         shards,
+        batches=model.batches,
+        loss=model.sample_loss,
+        parameters=norms.parameters,
+        batch_size=norms.batch_size,
+        feature_dimensions=features.dimensions if features.enabled else None,
+        random_state=seed.root,
     )
-    return norms, no_gradient_features()
 
 
 def compute_influence(
@@ -85,8 +92,10 @@ def compute_influence(
     use_threads(threads.root)
     options = parameters.influence
     model = load_surrogate(surrogate_weights).to(resolve_device(device.root))
-    batches = surrogate_batches(samples, options.batch_size, split=0)
-    target = batches if options.target == "train" else surrogate_batches(samples, options.batch_size, split=1)
+    by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
+    scored, size = options.scored, options.batch_size
+    batches = surrogate_batches(by_length, size, split=0, scored=scored)
+    target = batches if options.target == "train" else surrogate_batches(by_length, size, split=1, scored=scored)
     result = influence_scores(
         model,
         options.module or model.influence_module,
@@ -97,5 +106,6 @@ def compute_influence(
         damping=options.damping,
         solver=options.solver,
     )
-    sample_id = samples.filter(pc.equal(samples["split"], 0))["sample_id"]
-    return {"sample_id": torch.tensor(sample_id.to_numpy(), dtype=torch.int64), "influence": result.scores}
+    sample_id = torch.tensor(batches.samples["sample_id"].to_numpy(), dtype=torch.int64)
+    order = sample_id.argsort()
+    return {"sample_id": sample_id[order], "influence": result.scores[order]}

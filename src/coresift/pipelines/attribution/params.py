@@ -19,10 +19,18 @@ class EmbeddingParameters(StrictParameters):
 class GradientNormParameters(StrictParameters):
     """The effort score: norm of the gradient of a sample's loss."""
 
-    parameters: Literal["lora", "last_lora_b"] = Field(
-        "lora", description="All LoRA matrices, or the papers' one: the last value projection's B."
+    parameters: Literal["lora", "last_lora_b", "linear"] = Field(
+        "lora",
+        description="All LoRA matrices; the papers' one: the last value projection's B; or the model's own Linears.",
     )
     batch_size: int = Field(64, ge=1, description="Samples of one forward and backward pass.")
+
+
+class GradientFeatureParameters(StrictParameters):
+    """Projected LoRA gradients of training and validation samples, made in the pass of the norms."""
+
+    enabled: bool = Field(False, description="Whether they are made; a selector may measure distances on them.")
+    dimensions: int = Field(512, ge=1, description="Length of a feature; the error of a cosine is 1 / sqrt of it.")
 
 
 class InfluenceParameters(StrictParameters):
@@ -31,6 +39,9 @@ class InfluenceParameters(StrictParameters):
     module: str | None = Field(None, description="Linear layer of the surrogate; null takes its last attention output.")
     target: Literal["validation", "train"] = Field(
         "validation", description="Whose loss a helpful sample lowers; the DEALRec paper takes train."
+    )
+    scored: Literal["last", "sequence", "released"] = Field(
+        "last", description="Items a loss is about: a sample's target, its sequence, or as DEALRec's code shifts it."
     )
     curvature: Literal["fisher", "hessian"] = Field("fisher", description="Matrix that is inverted.")
     damping: float | None = Field(None, ge=0, description="Absolute ridge; null: .1 of the mean diagonal.")
@@ -43,4 +54,7 @@ class AttributionParameters(StrictParameters):
 
     embedding: EmbeddingParameters = Field(EmbeddingParameters(), description="Text embeddings of samples.")
     gradient_norms: GradientNormParameters = Field(GradientNormParameters(), description="Effort scores.")
+    gradient_features: GradientFeatureParameters = Field(
+        GradientFeatureParameters(), description="Projected gradients."
+    )
     influence: InfluenceParameters = Field(InfluenceParameters(), description="Influence scores.")

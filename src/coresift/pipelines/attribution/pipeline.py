@@ -28,6 +28,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "samples": "samples",
                 "items": "items",
                 "base_model": "base_model",
+                "semantic_ids": "semantic_ids",
                 "parameters": "params:attribution",
                 "recommender": "params:recommender",
                 "adapter": "params:adapter",
