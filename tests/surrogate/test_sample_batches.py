@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 import torch
 import torch.nn.functional as F
-from surrogate_world import World
+from surrogate_world import N_ITEMS, World
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from coresift.surrogate import TrainedSurrogate, sample_losses, surrogate_batches
+from coresift.attribution.linear_gradients import LinearProblem, sample_gradients
+from coresift.surrogate import SasRec, SasRecConfig, TrainedSurrogate, sample_losses, surrogate_batches
 from coresift.surrogate.training_record import first_targets
 
 
@@ -39,3 +42,70 @@ def test_losses_can_be_differentiated_twice(world: World, trained: TrainedSurrog
         (product,) = torch.autograd.grad((gradient * torch.ones_like(gradient)).sum(), weight)
     assert torch.isfinite(product).all()
     assert product.abs().sum() > 0
+
+
+HISTORIES = pa.array([[], [4], [5, 6], [7, 8, 9, 10]], pa.list_(pa.int32()))
+
+
+def short_samples(world: World) -> pa.Table:
+    rows = world.samples.slice(0, 4)
+    for name, values in (("history", HISTORIES), ("targets", pa.array([[1], [2], [3], [11]], HISTORIES.type))):
+        rows = rows.set_column(rows.column_names.index(name), name, values)
+    return rows
+
+
+def test_what_is_scored_in_a_sequence(world: World) -> None:
+    following = {
+        scored: next(iter(surrogate_batches(short_samples(world), scored=scored)))["target"].tolist()
+        for scored in ("last", "sequence", "released")
+    }
+    assert following["last"] == [1, 2, 3, 11]
+    assert following["sequence"] == [[-1] * 4, [-1, -1, -1, 2], [-1, -1, 6, 3], [8, 9, 10, 11]]
+    assert following["released"] == [[-1] * 3, [-1] * 3, [-1, -1, 6], [8, 9, 10]]
+
+
+@pytest.mark.parametrize("max_length", [3, 50])
+def test_sequence_losses_are_the_mean_over_positions(world: World, max_length: int) -> None:
+    model = SasRec(SasRecConfig(n_items=N_ITEMS, dimension=8, max_length=max_length))
+    model.initialise(torch.Generator().manual_seed(0))
+    model.eval()
+    vectors = model.item_vectors.detach()
+
+    @torch.no_grad()
+    def plain(sequence: list[int]) -> float:
+        inputs = [0, *(item + 1 for item in sequence[:-1])][-max_length:]
+        states = model(torch.tensor([inputs]))[0]
+        losses = [
+            float(F.cross_entropy(vectors @ state, torch.tensor(item)))
+            for token, state, item in zip(inputs[::-1], states.flip(0), sequence[::-1], strict=False)
+            if token > 0
+        ]
+        return sum(losses) / max(1, len(losses))
+
+    histories = HISTORIES.to_pylist()
+    sequences = {
+        "sequence": [[*history, target] for history, target in zip(histories, (1, 2, 3, 11), strict=True)],
+        "released": histories,
+    }
+    for scored, expected in sequences.items():
+        (batch,) = surrogate_batches(short_samples(world), scored=scored)
+        losses = sample_losses(model, batch).tolist()
+        assert losses == pytest.approx([plain(sequence) for sequence in expected], abs=1e-5)
+        assert losses[:1] == [0.0]
+    assert losses[:2] == [0.0, 0.0]
+
+
+def test_unknown_scoring_is_refused(world: World) -> None:
+    with pytest.raises(ValueError, match="scored 'all' is unknown: use last, sequence, released"):
+        surrogate_batches(world.samples, scored="all")
+
+
+def test_gradients_of_the_last_block_are_at_hand(world: World, trained: TrainedSurrogate) -> None:
+    problem = LinearProblem(trained.model, trained.model.influence_module, sample_losses)
+    (calls,) = problem.calls(surrogate_batches(world.samples.slice(0, 5)))
+    gradients = sample_gradients(calls)
+    weight = problem.layer.weight
+    for row in range(5):
+        (batch,) = surrogate_batches(world.samples.slice(row, 1))
+        (alone,) = torch.autograd.grad(sample_losses(trained.model, batch).sum(), weight)
+        assert torch.allclose(gradients[row], alone.flatten(), atol=1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from coresift.surrogate.din import Din, DinConfig
+from coresift.surrogate.din_training import DinOptions, din_states, train_din
 from coresift.surrogate.exporting import (
     item_vectors,
     load_surrogate,
@@ -9,22 +11,32 @@ from coresift.surrogate.exporting import (
     surrogate_fingerprint,
     surrogate_states,
 )
+from coresift.surrogate.options import SurrogateOptions
+from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
 from coresift.surrogate.sample_batches import SurrogateBatches, sample_losses, surrogate_batches
 from coresift.surrogate.sasrec import SasRec, SasRecConfig
-from coresift.surrogate.training import SurrogateOptions, TrainedSurrogate, train_surrogate
+from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 
 __all__ = [
+    "Alignment",
+    "Din",
+    "DinConfig",
+    "DinOptions",
     "SasRec",
     "SasRecConfig",
     "SurrogateBatches",
     "SurrogateOptions",
     "TrainedSurrogate",
+    "align_states",
+    "din_states",
     "item_vectors",
     "load_surrogate",
+    "out_of_fold_states",
     "sample_losses",
     "save_surrogate",
     "surrogate_batches",
     "surrogate_fingerprint",
     "surrogate_states",
+    "train_din",
     "train_surrogate",
 ]

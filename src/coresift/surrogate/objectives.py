@@ -65,26 +65,25 @@ def reference_losses(states: Tensor, item_vectors: Tensor, targets: Tensor) -> T
 
 
 class CatalogueLoss:
-    """The training loss: exact over a small catalogue, else estimated from items drawn by damped popularity."""
+    """The training loss: over the whole catalogue, or estimated from items drawn by damped popularity."""
 
-    def __init__(self, counts: NDArray[np.int64], *, negatives: int, random_state: int) -> None:
+    def __init__(self, counts: NDArray[np.int64], *, negatives: int | None, random_state: int) -> None:
         """Prepare the draws.
 
         Args:
             counts: how often every item is a training target, (M,).
-            negatives: items drawn per step, shared by the batch; a catalogue of no more items is used in full.
+            negatives: items drawn per step, shared by the batch; None compares with the whole catalogue.
             random_state: seed of the draws.
         """
-        self.exact = len(counts) <= negatives
         self.negatives = negatives
         weights = (counts + 1.0) ** POPULARITY_EXPONENT
         self.probability = torch.from_numpy(weights / weights.sum())
-        self.log_counts = (self.probability * negatives).log().float()
+        self.log_counts = (self.probability * (negatives or 1)).log().float()
         self.generator = torch.Generator().manual_seed(random_state)
 
     def __call__(self, states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of (B, d) states whose next items are `targets` (B,)."""
-        if self.exact:
+        if self.negatives is None:
             return exact_loss(states, item_vectors, targets)
         items = torch.multinomial(self.probability, self.negatives, replacement=True, generator=self.generator)
         log_counts = self.log_counts[items].to(states.device)

@@ -16,13 +16,16 @@ from coresift.surrogate.objectives import reference_losses
 from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.training_record import first_targets
 
+SCORED = ("last", "sequence", "released")
+
 
 class SurrogateBatches:
     """Batches of samples in their order, as often as one asks for them."""
 
-    def __init__(self, samples: pa.Table, batch_size: int) -> None:
+    def __init__(self, samples: pa.Table, batch_size: int, scored: str) -> None:
         self.samples = samples
         self.batch_size = batch_size
+        self.scored = scored
         self.targets = first_targets(samples)
 
     def __len__(self) -> int:
@@ -30,30 +33,49 @@ class SurrogateBatches:
         return math.ceil(self.samples.num_rows / self.batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """Yield {"sample_id" (B,), "history" (B, L) padded on the left with -1, "target" (B,)}."""
+        """Yield {"sample_id" (B,), "history" (B, L) padded on the left with -1, "target"}.
+
+        "target" is (B,) where only the sample's own target is scored; else (B, L), what follows each item of the
+        history, -1 in front of it.
+        """
         for start in range(0, self.samples.num_rows, self.batch_size):
             rows = self.samples.slice(start, self.batch_size)
-            width = max(1, int(list_lengths(rows["history"]).max()))
-            yield {
-                "sample_id": torch.from_numpy(np.array(rows["sample_id"], dtype=np.int64)),
-                "history": torch.from_numpy(padded_lists(rows["history"], width, padding=-1)),
-                "target": self.targets[start : start + self.batch_size],
-            }
+            width = max(2, int(list_lengths(rows["history"]).max()))
+            history = torch.from_numpy(padded_lists(rows["history"], width, padding=-1))
+            target = self.targets[start : start + self.batch_size]
+            if self.scored != "last":
+                sequence = history if self.scored == "released" else torch.cat([history, target[:, None]], dim=1)
+                history, following = sequence[:, :-1], sequence[:, 1:]
+                target = following.where(history >= 0, -1)
+            sample_id = torch.from_numpy(np.array(rows["sample_id"], dtype=np.int64))
+            yield {"sample_id": sample_id, "history": history, "target": target}
 
 
-def surrogate_batches(samples: pa.Table, batch_size: int = 256, split: int = 0) -> SurrogateBatches:
+def surrogate_batches(
+    samples: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last"
+) -> SurrogateBatches:
     """Return the samples of one split as batches that can be iterated again and again.
 
     Args:
         samples: table `samples`.
         batch_size: samples per batch.
         split: 0 train, 1 valid, 2 test.
+        scored: what the loss of a sample is about. "last": its target after its history, which is what the language
+            model learns from it. "sequence": every item of the sequence but the first, the target included, as DEALRec
+            defines its surrogate's loss (arXiv 2401.17197). "released": as DEALRec's public code behaves, whose shift
+            of the sequence leaves the target out, so that a sample with fewer than two items in its history has
+            neither loss nor gradient.
+
+    Raises:
+        ValueError: `scored` is unknown.
     """
-    return SurrogateBatches(samples.filter(pc.equal(samples["split"], split)), batch_size)
+    if scored not in SCORED:
+        raise ValueError(f"scored '{scored}' is unknown: use {', '.join(SCORED)}.")
+    return SurrogateBatches(samples.filter(pc.equal(samples["split"], split)), batch_size, scored)
 
 
 def sample_losses(model: SasRec, batch: dict[str, Tensor]) -> Tensor:
-    """Return the loss (B,) of every sample: cross-entropy of its first target after its history.
+    """Return the loss (B,) of every sample: mean cross-entropy over its scored items, 0 where none is scored.
 
     Catalogues of at most `REFERENCE_ITEMS` items are compared with in full, larger ones through a fixed draw that is
     the same in every call. No term couples samples, and every operation is differentiable twice if attention runs
@@ -63,5 +85,12 @@ def sample_losses(model: SasRec, batch: dict[str, Tensor]) -> Tensor:
         model: the surrogate.
         batch: as `surrogate_batches` yields it.
     """
-    device = model.device
-    return reference_losses(model.states(batch["history"].to(device)), model.item_vectors, batch["target"].to(device))
+    history, targets = batch["history"].to(model.device), batch["target"].to(model.device)
+    if targets.ndim == 1:
+        return reference_losses(model.states(history), model.item_vectors, targets)
+    newest = -model.config.max_length
+    history, targets = history[:, newest:], targets[:, newest:]
+    rows, columns = (targets >= 0).nonzero(as_tuple=True)
+    losses = reference_losses(model.states_at(history, rows, columns), model.item_vectors, targets[rows, columns])
+    cells = losses.new_zeros(targets.shape).index_put((rows, columns), losses)
+    return cells.sum(1) / (targets >= 0).sum(1).clamp(min=1)

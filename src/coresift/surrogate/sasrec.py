@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from coresift.ranking import Lists, list_lengths, padded_lists
 
+Positions = tuple[Tensor, Tensor]
+"""Row and column of every position asked for, (P,) each."""
 START = 0
 """Token of an empty history; it also fills padding, which no position ever attends to."""
 
@@ -51,13 +53,14 @@ class CausalSelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.dimension, 3 * config.dimension)
         self.output = nn.Linear(config.dimension, config.dimension)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, L, d) to (B, L, d)."""
+    def forward(self, x: Tensor, at: Positions | None = None) -> Tensor:
+        """Map (B, L, d) to (B, L, d), or to the states (P, d) at chosen positions."""
         heads = self.query_key_value(x).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = heads.unbind(0)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        joined = mixed.transpose(1, 2).flatten(2)
+        return self.output(joined if at is None else joined[at])
 
 
 class Block(nn.Module):
@@ -75,9 +78,10 @@ class Block(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, L, d) to (B, L, d)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x)))
+    def forward(self, x: Tensor, at: Positions | None = None) -> Tensor:
+        """Map (B, L, d) to (B, L, d), or to the states (P, d) at chosen positions."""
+        mixed = self.attention(self.attention_norm(x), at)
+        x = (x if at is None else x[at]) + self.dropout(mixed)
         return x + self.dropout(self.network(self.network_norm(x)))
 
 
@@ -118,23 +122,42 @@ class SasRec(nn.Module):
         """Where the weights live."""
         return self.tokens.weight.device
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the state (B, L, d) after every token of right-padded sequences (B, L)."""
+    def forward(self, tokens: Tensor, at: Positions | None = None) -> Tensor:
+        """Return the state (B, L, d) after every token of right-padded sequences (B, L).
+
+        Where only the states (P, d) at chosen positions are asked for, the last block computes no others.
+        """
         x = self.tokens(tokens) * self.config.dimension**0.5 + self.positions.weight[: tokens.shape[1]]
         x = self.dropout(x)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
-        return self.norm(x)
+        return self.norm(self.blocks[-1](x, at))
 
     def states(self, histories: Tensor) -> Tensor:
         """Return the state (B, d) after the last item of histories (B, L), padded on the left with -1."""
-        lengths = (histories >= 0).sum(1) + 1
-        n_tokens = lengths.clamp(max=self.config.max_length)
+        tokens, n_tokens = self._tokens(histories)
+        return self(tokens, (torch.arange(len(tokens), device=tokens.device), n_tokens - 1))
+
+    def states_at(self, histories: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the states (P, d) after chosen items of histories (B, L), padded on the left with -1.
+
+        Every layer sees the B histories as its first dimension, as gradients per sample need it.
+
+        Args:
+            histories: item ids; the newest ones are read, up to `max_length` tokens.
+            rows: row of every item asked for, (P,).
+            columns: its column, among the columns that are read, (P,).
+        """
+        tokens, n_tokens = self._tokens(histories)
+        return self(tokens)[rows, n_tokens[rows] + columns - histories.shape[1]]
+
+    def _tokens(self, histories: Tensor) -> tuple[Tensor, Tensor]:
+        """Return right-padded tokens (B, W) of left-padded histories (B, L), and how many each has (B,)."""
+        n_tokens = ((histories >= 0).sum(1) + 1).clamp(max=self.config.max_length)
         width = int(n_tokens.max())
         padded = F.pad(histories.clamp(min=-1) + 1, (1, 0), value=START)
-        columns = padded.shape[1] - n_tokens[:, None] + torch.arange(width, device=histories.device)
-        tokens = padded.gather(1, columns.clamp(max=padded.shape[1] - 1))
-        return self(tokens)[torch.arange(len(tokens), device=tokens.device), n_tokens - 1]
+        sources = padded.shape[1] - n_tokens[:, None] + torch.arange(width, device=histories.device)
+        return padded.gather(1, sources.clamp(max=padded.shape[1] - 1)), n_tokens
 
     @torch.no_grad()
     def encode(self, histories: Lists, *, tokens_per_batch: int = 16_384) -> Tensor:

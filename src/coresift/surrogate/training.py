@@ -12,10 +12,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from coresift.compute import progress_bar, resolve_device
+from coresift.surrogate.item_text import settle_text, use_item_text
 from coresift.surrogate.objectives import CatalogueLoss
-from coresift.surrogate.sasrec import SasRec, SasRecConfig
+from coresift.surrogate.options import SurrogateOptions
+from coresift.surrogate.precision import product_dtype
+from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.sequences import training_sequences
 from coresift.surrogate.training_record import TrainingRecord
 from coresift.surrogate.validation import Validation
@@ -27,49 +31,20 @@ SLOW_EPOCH = 10.0
 
 
 @dataclass(frozen=True)
-class SurrogateOptions:
-    """How the surrogate is shaped and trained.
+class TrainedSurrogate:
+    """A trained surrogate.
 
     Attributes:
-        dimension: width of states and item vectors.
-        n_blocks: transformer blocks.
-        n_heads: attention heads.
-        max_length: newest items read of a history.
-        dropout: share of activations dropped while training.
-        epochs: most passes over the training split.
-        patience: epochs without a better validation NDCG@10 after which training stops.
-        learning_rate: step size of AdamW.
-        weight_decay: decoupled weight decay of AdamW.
-        tokens_per_batch: training positions per step.
-        negatives: random items per step that stand for the catalogue; a catalogue of no more items is used in full.
-        validation_users: users ranked after every epoch at most, a seeded draw.
+        model: with its best weights, on the CPU.
+        metrics: how training went, JSON-ready.
+        sample_scores: what training saw of every training sample.
+        epoch_seconds: processor time of every epoch's training, all threads together, validation not included.
     """
-
-    dimension: int = 64
-    n_blocks: int = 2
-    n_heads: int = 2
-    max_length: int = 50
-    dropout: float = 0.3
-    epochs: int = 60
-    patience: int = 4
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    tokens_per_batch: int = 1024
-    negatives: int = 2048
-    validation_users: int = 10_000
-
-    def model(self, n_items: int) -> SasRecConfig:
-        """Return the part that shapes the model."""
-        return SasRecConfig(n_items, self.dimension, self.n_blocks, self.n_heads, self.max_length, self.dropout)
-
-
-@dataclass(frozen=True)
-class TrainedSurrogate:
-    """A trained surrogate, how training went (JSON-ready), and what it saw of every training sample."""
 
     model: SasRec
     metrics: dict[str, object] = field(repr=False)
     sample_scores: pa.Table = field(repr=False)
+    epoch_seconds: list[float] = field(repr=False)
 
 
 def train_surrogate(
@@ -77,9 +52,10 @@ def train_surrogate(
     samples: pa.Table,
     n_items: int,
     *,
+    item_text_vectors: Tensor | None = None,
     random_state: int = 0,
     device: str = "cpu",
-    **options: float,
+    **options: object,
 ) -> TrainedSurrogate:
     """Train SASRec on the training split and keep the weights with the best validation NDCG@10.
 
@@ -87,6 +63,7 @@ def train_surrogate(
         interactions: table `interactions`; only rows of the training split are learned from.
         samples: table `samples`; validation rows stop training, training rows are scored.
         n_items: catalogue size M.
+        item_text_vectors: (M, d'), read if the option `item_text` asks for them.
         random_state: seed of weights, order, dropout and sampled items.
         device: "auto", "cpu", "cuda" or "mps".
         options: fields of `SurrogateOptions`.
@@ -95,13 +72,21 @@ def train_surrogate(
         The model on the CPU with its best weights, metrics, and the table `sample_scores`.
 
     Raises:
-        ValueError: the training or validation split is empty.
+        ValueError: the training or validation split is empty, or text vectors are asked for and do not fit.
     """
     settings = SurrogateOptions(**options)  # type: ignore[arg-type]
     with torch.random.fork_rng():
         torch.manual_seed(random_state)
         place = resolve_device(device)
-        training = _Training(interactions, samples, settings, n_items=n_items, random_state=random_state, device=place)
+        training = _Training(
+            interactions,
+            samples,
+            settings,
+            n_items=n_items,
+            item_text_vectors=item_text_vectors,
+            random_state=random_state,
+            device=place,
+        )
         return training.run()
 
 
@@ -115,37 +100,47 @@ class _Training:
         options: SurrogateOptions,
         *,
         n_items: int,
+        item_text_vectors: Tensor | None,
         random_state: int,
         device: torch.device,
     ) -> None:
         self.options = options
         self.device = device
+        self.dtype = product_dtype(options.dtype, device)
         self.order = np.random.default_rng(random_state)
         self.sequences = training_sequences(interactions, max_length=options.max_length)
         self.record = TrainingRecord(samples)
         self.validation = Validation(samples, options.validation_users, random_state)
+        counts = np.bincount(self.sequences.targets, minlength=n_items)
+        generator = torch.Generator().manual_seed(random_state)
         self.model = SasRec(options.model(n_items))
-        self.model.initialise(torch.Generator().manual_seed(random_state))
+        self.model.initialise(generator)
+        use_item_text(
+            self.model, options.item_text, item_text_vectors, known=torch.from_numpy(counts > 0), generator=generator
+        )
         self.model.to(device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
-        counts = np.bincount(self.sequences.targets, minlength=n_items)
-        self.loss = CatalogueLoss(counts, negatives=options.negatives, random_state=random_state)
+        negatives = None if options.compares_in_full(n_items) else options.negatives
+        self.loss = CatalogueLoss(counts, negatives=negatives, random_state=random_state)
 
     def run(self) -> TrainedSurrogate:
         """Train until validation no longer improves, and return the best epoch's weights."""
         history: list[dict[str, float]] = []
         best_epoch, best_ndcg = 0, -math.inf
         best_weights: dict[str, Tensor] = {}
+        epoch_seconds: list[float] = []
         for epoch in range(1, self.options.epochs + 1):
-            started = time.perf_counter()
+            started, processor_started = time.perf_counter(), time.process_time()
             loss = self._epoch(epoch)
-            ndcg, recall = self.validation.measure(self.model)
-            improved = ndcg > best_ndcg
+            epoch_seconds.append(time.process_time() - processor_started)
+            with parametrize.cached():
+                ndcg, recall = self.validation.measure(self.model)
+                improved = ndcg > best_ndcg
+                self.record.after_epoch(self.model)
             if improved:
                 best_epoch, best_ndcg, best_weights = epoch, ndcg, copy.deepcopy(self.model.state_dict())
-            self.record.after_epoch(self.model, best=improved)
             history.append({"epoch": epoch, "loss": loss, "ndcg@10": ndcg, "recall@10": recall})
             seconds = time.perf_counter() - started
             level = logging.INFO if seconds > SLOW_EPOCH else logging.DEBUG
@@ -153,9 +148,11 @@ class _Training:
             if epoch - best_epoch >= self.options.patience:
                 break
         self.model.load_state_dict(best_weights)
+        settle_text(self.model)
         self.model.cpu().eval()
         logger.info("Surrogate kept from epoch %d: validation NDCG@10 %.4f.", best_epoch, best_ndcg)
-        return TrainedSurrogate(self.model, self._metrics(best_epoch, history), self.record.table(self.model))
+        scores = self.record.table(self.model)
+        return TrainedSurrogate(self.model, self._metrics(best_epoch, history), scores, epoch_seconds)
 
     def _epoch(self, epoch: int) -> float:
         self.model.train()
@@ -168,7 +165,10 @@ class _Training:
         return float(total) / n_positions
 
     def _step(self, tokens: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        loss = self.loss(self.model(tokens)[mask], self.model.item_vectors, targets[mask])
+        lower = self.dtype != torch.float32
+        with parametrize.cached(), torch.autocast(self.device.type, self.dtype, enabled=lower):
+            states = self.model(tokens)[mask].to(self.dtype)
+            loss = self.loss(states, self.model.item_vectors.to(self.dtype), targets[mask]).float()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

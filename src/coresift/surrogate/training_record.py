@@ -11,9 +11,11 @@ from torch import Tensor
 
 from coresift.ranking import list_rows
 from coresift.storage import SCHEMAS
-from coresift.surrogate.objectives import reference_items, reference_losses
+from coresift.surrogate.objectives import reference_items
 from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.sequences import TRAIN
+from coresift.surrogate.target_warm_up import target_loss_drops
+from coresift.surrogate.validation import VALID
 
 CELLS_PER_BLOCK = 8_000_000
 LEARNED_SHARE = 0.01
@@ -39,25 +41,19 @@ class TrainingRecord:
     def __init__(self, samples: pa.Table) -> None:
         self.samples = samples.filter(pc.equal(samples["split"], TRAIN))
         self.targets = first_targets(self.samples)
-        self.first_losses: NDArray[np.float64] | None = None
-        self.last_losses = np.zeros(len(self.targets))
+        self.validation = samples.filter(pc.equal(samples["split"], VALID))
         self.was_learned = np.zeros(len(self.targets), dtype=bool)
         self.n_forgotten = np.zeros(len(self.targets))
 
-    def after_epoch(self, model: SasRec, *, best: bool) -> None:
-        """Record losses against the reference items, and which samples lost the place they had.
+    def after_epoch(self, model: SasRec) -> None:
+        """Record which samples lost the place they had.
 
         Args:
             model: the surrogate after an epoch.
-            best: whether its weights are the best so far.
         """
-        losses, learned = self._reference_pass(model)
+        learned = self._learned(model)
         self.n_forgotten += self.was_learned & ~learned
         self.was_learned = learned
-        if self.first_losses is None:
-            self.first_losses = losses
-        if best:
-            self.last_losses = losses
 
     def table(self, model: SasRec) -> pa.Table:
         """Return `sample_scores`, one row per training sample.
@@ -66,37 +62,45 @@ class TrainingRecord:
         probabilities minus the one-hot target (Paul et al., 2021, arXiv 2107.07075); grand, the L2 norm of the loss
         gradient with respect to the state (GraNd of the same paper, restricted to the last layer's input);
         forgetting, how many epochs ended with the target out of the best 1 % of the reference items after it had
-        been inside (Toneva et al., 2019, arXiv 1812.05159); loss_drop, the share of the first epoch's loss that was
-        gone at the best epoch.
+        been inside (Toneva et al., 2019, arXiv 1812.05159); loss_drop, the share of the loss that a short warm-up on
+        the validation samples takes away (`target_loss_drops`).
 
         Args:
             model: the surrogate with its best weights.
         """
         loss, el2n, grand = _exact_difficulty(model, self.samples, self.targets)
-        first = self.last_losses if self.first_losses is None else self.first_losses
         columns = {
             "sample_id": self.samples["sample_id"],
             "loss": loss,
             "el2n": el2n,
             "grand": grand,
             "forgetting": self.n_forgotten,
-            "loss_drop": (first - self.last_losses) / np.maximum(first, np.finfo(np.float32).tiny),
+            "loss_drop": self._loss_drop(model),
         }
         schema = SCHEMAS["sample_scores"]
         return pa.table({name: _column(columns[name], schema.field(name).type) for name in schema.names}, schema)
 
     @torch.no_grad()
-    def _reference_pass(self, model: SasRec) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _learned(self, model: SasRec) -> NDArray[np.bool_]:
+        """Return whether every target is among the best reference items."""
         states = model.encode(self.samples["history"])
         vectors = model.item_vectors.detach().float().cpu()
         references = vectors[reference_items(len(vectors))]
         room = max(10, int(LEARNED_SHARE * len(references)))
-        losses, learned = [], []
+        learned = []
         for block, targets in _blocks(states, self.targets, len(references)):
-            losses.append(reference_losses(block, vectors, targets))
             positive = (block * vectors[targets]).sum(1, keepdim=True)
             learned.append((block @ references.T > positive).sum(1) < room)
-        return torch.cat(losses).double().numpy(), torch.cat(learned).numpy()
+        return torch.cat(learned).numpy()
+
+    def _loss_drop(self, model: SasRec) -> Tensor:
+        return target_loss_drops(
+            model.encode(self.samples["history"]),
+            self.targets,
+            model.encode(self.validation["history"]),
+            first_targets(self.validation),
+            model.item_vectors.detach().float().cpu(),
+        )
 
 
 @torch.no_grad()

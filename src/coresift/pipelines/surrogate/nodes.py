@@ -13,6 +13,7 @@ def train_sequence_model(
     interactions: Table,
     samples: Table,
     items: Table,
+    item_text_vectors: TensorDict,
     *,
     parameters: SurrogateParameters,
     device: Device,
@@ -30,21 +31,56 @@ def train_sequence_model(
         interactions,
         samples,
         items.num_rows,
+        item_text_vectors=item_text_vectors["vector"],
         random_state=seed.root,
         device=device.root,
-        **parameters.model_dump(),
+        **parameters.training_options(),
     )
     folder = work_folder(data_dir.root, "surrogate", surrogate_fingerprint(trained.model))
     return save_surrogate(trained.model, folder), trained.sample_scores, trained.metrics
 
 
 def encode_users_and_items(
-    surrogate_weights: Path, samples: Table, *, device: Device, threads: Threads
-) -> tuple[TensorDict, TensorDict]:
+    surrogate_weights: Path,
+    interactions: Table,
+    samples: Table,
+    items: Table,
+    item_text_vectors: TensorDict,
+    *,
+    parameters: SurrogateParameters,
+    device: Device,
+    threads: Threads,
+    seed: Seed,
+    data_dir: DataDirectory,
+) -> tuple[TensorDict, TensorDict, dict[str, object]]:
     """Export the surrogate's state after every sample's history, and its item vectors."""
-    from coresift.compute import resolve_device, use_threads
-    from coresift.surrogate import item_vectors, load_surrogate, surrogate_states
+    from functools import partial
 
-    use_threads(threads.root)
+    from coresift.compute import resolve_device, use_threads
+    from coresift.storage import work_folder
+    from coresift.surrogate import item_vectors, load_surrogate, out_of_fold_states, surrogate_states, train_surrogate
+
+    used_threads = use_threads(threads.root)
     model = load_surrogate(surrogate_weights).to(resolve_device(device.root))
-    return surrogate_states(model, samples), item_vectors(model)
+    folds = parameters.out_of_fold.folds
+    if folds == 0:
+        return surrogate_states(model, samples), item_vectors(model), {"folds": 0}
+    settings = [parameters.model_dump(), device.root, used_threads, seed.root]
+    train = partial(
+        train_surrogate,
+        n_items=items.num_rows,
+        item_text_vectors=item_text_vectors["vector"],
+        random_state=seed.root,
+        device=device.root,
+        **parameters.training_options(),
+    )
+    states, report = out_of_fold_states(
+        model,
+        interactions,
+        samples,
+        train,
+        folder=work_folder(data_dir.root, "surrogate-folds", interactions, samples, item_text_vectors, *settings),
+        random_state=seed.root,
+        **parameters.out_of_fold.model_dump(),
+    )
+    return states, item_vectors(model), report

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from coresift.parameters import StrictParameters
+
+
+class OutOfFoldParameters(StrictParameters):
+    """States of training samples from surrogates that never saw the sample's user."""
+
+    folds: int = Field(0, ge=0, description="Parts into which users are divided; 0: the final surrogate's own states.")
+    max_residual: float = Field(
+        0.7, gt=0, description="A fold whose alignment leaves a larger share unexplained keeps the own states in use."
+    )
 
 
 class SurrogateParameters(StrictParameters):
@@ -20,7 +31,24 @@ class SurrogateParameters(StrictParameters):
     learning_rate: float = Field(1e-3, gt=0, description="Step size of AdamW.")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
     tokens_per_batch: int = Field(1024, ge=1, description="Training positions per step.")
+    loss: Literal["auto", "exact", "sampled"] = Field(
+        "auto",
+        description="A position is compared with the whole catalogue, random items, or what its size allows.",
+    )
     negatives: int = Field(
-        2048, ge=1, description="Random items per step; a catalogue of no more items is compared with in full."
+        2048,
+        ge=1,
+        description="Random items per step of the sampled loss; auto compares in full with no more items.",
+    )
+    item_text: Literal["auto", "none", "start", "sum"] = Field(
+        "auto", description="Part of titles in item vectors: none, their start, or a learned summand (auto)."
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "float32", description="Numbers of matrix products in training; auto is bfloat16 where the processor has it."
     )
     validation_users: int = Field(10_000, ge=1, description="Users ranked after every epoch at most.")
+    out_of_fold: OutOfFoldParameters = OutOfFoldParameters()
+
+    def training_options(self) -> dict[str, object]:
+        """Return the options of one training."""
+        return self.model_dump(exclude={"out_of_fold"})

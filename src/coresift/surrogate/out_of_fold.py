@@ -1,0 +1,147 @@
+"""States of training samples from surrogates that never saw the sample's user.
+
+A surrogate has learned its own training samples, so its states are surer of them than of anything at test time. Each
+fold's users are therefore encoded by a surrogate trained on all others. Two trainings end in rotated spaces; an
+orthogonal map and a shift, fitted on the validation samples, bring each fold's states back to the final surrogate's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from coresift.storage import Tensors, atomic_folder
+from coresift.surrogate.exporting import load_surrogate, save_surrogate, surrogate_fingerprint, surrogate_states
+from coresift.surrogate.sasrec import SasRec
+from coresift.surrogate.sequences import TRAIN
+from coresift.surrogate.training import TrainedSurrogate
+from coresift.surrogate.validation import VALID
+
+logger = logging.getLogger(__name__)
+
+TrainOn = Callable[[pa.Table, pa.Table], TrainedSurrogate]
+"""Trains a surrogate, with the options of the final one, on `interactions` and `samples` of some users."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A rotation and shift of states.
+
+    Attributes:
+        rotation: (d, d), orthogonal.
+        source_mean: (d,), taken off before the rotation.
+        target_mean: (d,), added after it.
+        residual: ||aligned - target|| / ||target - its mean||, Frobenius norms: 0 where both spaces agree, 1 where
+            the mean would do as well.
+    """
+
+    rotation: Tensor
+    source_mean: Tensor
+    target_mean: Tensor
+    residual: float
+
+    def __call__(self, states: Tensor) -> Tensor:
+        """Return states (N, d) in the target's space, float32."""
+        return ((states.double() - self.source_mean) @ self.rotation + self.target_mean).float()
+
+
+def align_states(source: Tensor, target: Tensor) -> Alignment:
+    """Fit the orthogonal Procrustes map (Schoenemann, 1966) that brings `source` (N, d) closest to `target` (N, d)."""
+    source_mean, target_mean = source.double().mean(0), target.double().mean(0)
+    centred, wanted = source.double() - source_mean, target.double() - target_mean
+    left, _, right = torch.linalg.svd(centred.T @ wanted)
+    rotation = left @ right
+    residual = (centred @ rotation - wanted).norm() / wanted.norm()
+    return Alignment(rotation, source_mean, target_mean, float(residual))
+
+
+@dataclass(frozen=True)
+class OutOfFoldReport:
+    """How out-of-fold states were made.
+
+    Attributes:
+        folds: number of folds.
+        residuals: residual of every fold's alignment on the validation samples.
+        max_residual: the largest residual that is accepted.
+        used: whether the states are out of fold; otherwise they are the final, early-stopped surrogate's own.
+    """
+
+    folds: int
+    residuals: list[float]
+    max_residual: float
+    used: bool
+
+
+def out_of_fold_states(
+    model: SasRec,
+    interactions: pa.Table,
+    samples: pa.Table,
+    train: TrainOn,
+    *,
+    folds: int,
+    max_residual: float,
+    folder: Path,
+    random_state: int = 0,
+) -> tuple[Tensors, dict[str, object]]:
+    """Return the states of every sample, those of training samples out of fold, and a JSON-ready report.
+
+    Args:
+        model: the final surrogate, which encodes validation and test samples.
+        interactions: table `interactions`.
+        samples: table `samples`.
+        train: trains a fold's surrogate.
+        folds: parts into which users are divided, at least 2.
+        max_residual: if a fold's alignment leaves more, training samples keep the final surrogate's own states.
+        folder: keeps finished folds, so that a killed run resumes.
+        random_state: seed of the division.
+
+    Raises:
+        ValueError: fewer than two folds, or fewer users than folds.
+    """
+    states = surrogate_states(model, samples)
+    valid = samples.filter(pc.equal(samples["split"], VALID))
+    target = model.encode(valid["history"])
+    fold_of = _fold_of_users(interactions, folds, random_state)
+    in_train = np.asarray(pc.equal(samples["split"], TRAIN))
+    fold_of_sample = fold_of[np.asarray(samples["user_id"])]
+    aligned, residuals = states["state"].clone(), []
+    for fold in range(folds):
+        other = _fold_surrogate(folder / f"fold-{fold}", interactions, samples, train, fold_of != fold)
+        alignment = align_states(other.encode(valid["history"]), target)
+        rows = np.flatnonzero(in_train & (fold_of_sample == fold))
+        aligned[torch.from_numpy(rows)] = alignment(other.encode(samples["history"].take(pa.array(rows))))
+        residuals.append(alignment.residual)
+        logger.info("Surrogate without fold %d: alignment residual %.3f.", fold, alignment.residual)
+    report = OutOfFoldReport(folds, residuals, max_residual, used=max(residuals) <= max_residual)
+    if not report.used:
+        logger.warning("An alignment residual exceeds %.3f: training samples keep their own states.", max_residual)
+        return states, asdict(report)
+    metadata = {"surrogate": surrogate_fingerprint(model), "training_states": f"out of fold, {folds} folds"}
+    return Tensors({"sample_id": states["sample_id"], "state": aligned}, metadata), asdict(report)
+
+
+def _fold_of_users(interactions: pa.Table, folds: int, random_state: int) -> np.ndarray:
+    """Return the fold of every user id, drawn so that folds are equally large."""
+    n_users = pc.max(interactions["user_id"]).as_py() + 1
+    if not 2 <= folds <= n_users:
+        raise ValueError(f"{folds} folds do not divide {n_users} users: use at least 2 and at most one per user.")
+    return np.random.default_rng(random_state).permutation(n_users) % folds
+
+
+def _fold_surrogate(
+    folder: Path, interactions: pa.Table, samples: pa.Table, train: TrainOn, kept: np.ndarray
+) -> SasRec:
+    """Return the surrogate of the users that are kept, trained now or by an earlier, killed run."""
+    if not folder.exists():
+        seen, sampled = (table.filter(pa.array(kept[table["user_id"].to_numpy()])) for table in (interactions, samples))
+        with atomic_folder(folder) as draft:
+            save_surrogate(train(seen, sampled).model, draft)
+    return load_surrogate(folder)
