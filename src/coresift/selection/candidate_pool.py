@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,17 @@ MAKERS = {
     "validation_label": "ingestion",
     "scores": "surrogate",
 }
+ON_REQUEST = {
+    name: " where attribution.gradient_features.enabled is true"
+    for name in ("gradient_feature", "validation_gradient_feature")
+}
+"""What has to be asked for before its pipeline makes it."""
+VECTORS = ("gradient_norm", "influence")
 MATRICES = ("embedding", "gradient_feature", "state")
+SCORE_MAKERS = {"history_length": "ingestion", "target_popularity": "ingestion"}
+"""Which pipeline makes a named score; all others come from the surrogate."""
+DIFFICULTIES = ("el2n", "loss", "grand", "forgetting", "gradient_norm")
+"""Scores that say how hard a candidate is, none of them negative."""
 
 
 class MissingInputError(ValueError):
@@ -74,7 +85,7 @@ class CandidatePool:
         self._store("sample_id", ids.astype(np.int64))
         for name in MATRICES:
             self._check_matrices(name)
-        for name in ("gradient_norm", "influence"):
+        for name in VECTORS:
             self._check_vector(name, getattr(self, name))
         if self.gradient_norm is not None and (np.asarray(self.gradient_norm) < 0).any():
             raise ValueError("gradient_norm holds negative values: a norm cannot be negative.")
@@ -107,8 +118,47 @@ class CandidatePool:
         """
         values = getattr(self, name)
         if values is None:
-            raise MissingInputError(f"the pool has no {name}: run the {MAKERS[name]} pipeline, which makes it.")
+            made = f"which makes it{ON_REQUEST.get(name, '')}"
+            raise MissingInputError(f"the pool has no {name}: run the {MAKERS[name]} pipeline, {made}.")
         return np.asarray(values)
+
+    def require_score(self, name: str) -> NDArray[np.float64]:
+        """A score that a selector cannot do without.
+
+        Args:
+            name: "gradient_norm", "influence" or the name of one of the further scores.
+
+        Returns:
+            Its (T,) values.
+
+        Raises:
+            MissingInputError: if the pool lacks it; the message names the pipeline that makes it.
+        """
+        if name in VECTORS:
+            return self.require(name)
+        values = (self.scores or {}).get(name)
+        if values is None:
+            maker = SCORE_MAKERS.get(name, "surrogate")
+            raise MissingInputError(f"the pool has no score '{name}': run the {maker} pipeline, which makes it.")
+        return np.asarray(values)
+
+    def subset(self, rows: NDArray[np.int64], targets: NDArray[np.int64]) -> CandidatePool:
+        """Some of the candidates, beside some of the validation samples.
+
+        Args:
+            rows: (k,) positions of candidates.
+            targets: (m,) positions of validation samples.
+
+        Returns:
+            A pool in the given orders.
+        """
+        parts: dict[str, Any] = {
+            name: np.asarray(values)[targets if name.startswith("validation_") else rows]
+            for name, values in vars(self).items()
+            if name in MAKERS and name != "scores" and values is not None
+        }
+        scores = {name: np.asarray(values)[rows] for name, values in (self.scores or {}).items()}
+        return CandidatePool(sample_id=np.asarray(self.sample_id)[rows], scores=scores, **parts)
 
     def _check_matrices(self, name: str) -> None:
         train, valid = getattr(self, name), getattr(self, f"validation_{name}")

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.coreset_tables import coreset_table, whole_pool_table
 from coresift.selection.registry import SELECTORS
+from coresift.selection.selector import Selector
+from coresift.selection.state_covering_selector import StateCoveringSelector
 
 ALL = "all"
 
@@ -41,6 +43,7 @@ def choose(
     budget: int,
     random_state: int = 0,
     device: str = "auto",
+    state_clusters: int = 0,
     **options: Any,  # noqa: ANN401
 ) -> Coreset:
     """Fits the selector of a name to a pool.
@@ -51,6 +54,7 @@ def choose(
         budget: how many candidates to select; "all" ignores it.
         random_state: seed of the selector's draws.
         device: device of selectors that compute on one.
+        state_clusters: clusters of surrogate states that each get a part of the budget; 0 for none.
         options: further parameters of the selector.
 
     Returns:
@@ -68,7 +72,10 @@ def choose(
     shared = {"random_state": random_state, "device": device}
     known = inspect.signature(SELECTORS[method]).parameters
     accepted = {name: value for name, value in shared.items() if name in known}
-    selector = SELECTORS[method](budget=budget, **accepted, **options).fit(pool)
+    selector: Selector = SELECTORS[method](budget=budget, **accepted, **options)
+    if state_clusters:
+        selector = StateCoveringSelector(selector, budget, n_clusters=state_clusters, random_state=random_state)
+    selector.fit(pool)
     seconds = {"seconds": round(time.perf_counter() - started, 3)}
     report = {"method": method, "options": options} | selector.diagnostics_ | seconds
     return Coreset(coreset_table(pool, selector, method), selector.selected_indices_, report)

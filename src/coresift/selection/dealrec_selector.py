@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice
+from coresift.selection.ordering import best_first, tie_ranks
+from coresift.selection.selector import Selection, Selector, check_choice, check_count, check_share
+from coresift.selection.strata import draw_from_strata, quantile_strata, split_highest, width_strata
 
 NORMALIZATIONS = ("rank", "minmax")
-STRATA = ("width", "none")
+STRATA = {"width": width_strata, "quantile": quantile_strata}
 
 
 class DealrecSelector(Selector):
-    """Scores candidates by influence and effort, drops the hardest, and samples evenly over strata of the score.
+    """Scores candidates by influence and effort, drops the hardest, and samples over strata of the score.
 
     ``score = influence + effort_weight * gradient_norm`` after normalising both (Eq. 13). The paper's released code
-    is ``normalization="minmax"``; by default ranks are normalised instead, because a few outliers decide what
-    min-max leaves of everybody else.
+    (github.com/Linxyhaha/DEALRec) is ``normalization="minmax", strata="width", n_strata=50, prune_share=0.1,
+    quota_exponent=0`` with an effort weight of 0.3 on Games and 1 elsewhere. By default ranks are normalised instead,
+    because a few outliers decide what min-max leaves of everybody else. What the influence aims at and what the
+    effort is measured on are parameters of attribution.
 
     Args:
         budget: how many candidates to select.
         effort_weight: weight of the gradient norm beside the influence.
         normalization: "rank" (average rank, 0 to 1) or "minmax".
-        strata: "width" (strata of equal score width, Algorithm 2) or "none" (the highest scores after pruning).
+        strata: "width" (strata of equal score width, Algorithm 2), "quantile" (equally many candidates) or "none"
+            (the highest scores after pruning).
         n_strata: how many strata.
-        prune_share: share of the highest scores that is dropped first, as too hard.
-        random_state: seed of the draws within strata.
+        prune_share: share of the highest scores that is dropped first, as too hard; the code's, not the paper's.
+        quota_exponent: a stratum's share of the budget grows with its size to this power: 0 for equal shares
+            (Algorithm 2) to 1 for proportional ones.
+        temperature: without strata, 0 takes the highest scores; above 0 candidates are drawn without replacement with
+            odds exp(score / temperature).
+        random_state: seed of all draws, and of the order of equal scores.
     """
 
     def __init__(
@@ -39,6 +50,8 @@ class DealrecSelector(Selector):
         strata: str = "width",
         n_strata: int = 50,
         prune_share: float = 0.1,
+        quota_exponent: float = 0.0,
+        temperature: float = 0.0,
         random_state: int = 0,
     ) -> None:
         self.budget = budget
@@ -47,39 +60,45 @@ class DealrecSelector(Selector):
         self.strata = strata
         self.n_strata = n_strata
         self.prune_share = prune_share
+        self.quota_exponent = quota_exponent
+        self.temperature = temperature
         self.random_state = random_state
 
     def _select(self, pool: CandidatePool) -> Selection:
         self._check_options()
-        influence, effort = pool.require("influence"), pool.require("gradient_norm")
-        scores = _normalize(influence, self.normalization) + self.effort_weight * _normalize(effort, self.normalization)
-        order = np.lexsort((np.arange(len(scores)), -scores))
-        n_pruned = min(int(self.prune_share * len(scores) + 1e-9), len(scores) - self.budget)
-        kept = order[n_pruned:]
-        chosen = kept[: self.budget] if self.strata == "none" else self._sample_strata(kept, scores)
-        chosen = chosen[np.lexsort((chosen, -scores[chosen]))]
-        wanted = int(self.prune_share * len(scores) + 1e-9)
-        figures = {"pruned": n_pruned, "returned_from_pruned": wanted - n_pruned}
-        return Selection(chosen, scores, np.ones(self.budget), self.strata == "none", figures)
+        scores, ties = self._scores(pool), tie_ranks(len(pool), self.random_state)
+        kept, figures = split_highest(best_first(scores, ties), self.prune_share, self.budget)
+        chosen, drawn = self._draw(kept, scores[kept])
+        is_nested = self.strata == "none" and (self.temperature == 0 or not figures["returned_from_pruned"])
+        figures |= drawn | {"zero_influence": int((pool.require("influence") == 0).sum())}
+        return Selection(chosen, scores, is_prefix_valid=is_nested, figures=figures)
 
-    def _sample_strata(self, kept: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Visits strata from the smallest to the largest; each takes an equal share of what is left of the budget."""
+    def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
+        influence, effort = pool.require("influence"), pool.require("gradient_norm")
+        return _normalize(influence, self.normalization) + self.effort_weight * _normalize(effort, self.normalization)
+
+    def _draw(self, kept: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """Chooses among the kept candidates, which come in the method's own order."""
         generator = np.random.default_rng(self.random_state)
-        groups = sorted(_strata(kept, scores[kept], self.n_strata), key=len)
-        left, chosen = self.budget, []
-        for visited, group in enumerate(groups):
-            size = min(len(group), left // (len(groups) - visited))
-            chosen.append(generator.choice(group, size=size, replace=False))
-            left -= size
-        return np.concatenate(chosen)
+        if self.strata == "none":
+            if self.temperature == 0:
+                return kept[: self.budget], {}
+            # The largest of scores with Gumbel noise are a draw without replacement (arXiv 1903.06059).
+            noisy = scores / self.temperature + generator.gumbel(size=len(scores))
+            return kept[np.argsort(-noisy, kind="stable")[: self.budget]], {}
+        strata = STRATA[self.strata](scores, self.n_strata)
+        draw = draw_from_strata(strata, self.budget, generator, exponent=self.quota_exponent)
+        return kept[np.sort(draw.chosen)], {"strata_sizes": draw.sizes, "strata_taken": draw.taken}
 
     def _check_options(self) -> None:
         check_choice("normalization", self.normalization, NORMALIZATIONS)
-        check_choice("strata", self.strata, STRATA)
-        if self.n_strata < 1:
-            raise ValueError(f"n_strata is {self.n_strata}: at least one stratum is needed.")
-        if not 0 <= self.prune_share < 1:
-            raise ValueError(f"prune_share is {self.prune_share}: it must be at least 0 and below 1.")
+        check_choice("strata", self.strata, (*STRATA, "none"))
+        check_count("n_strata", self.n_strata)
+        check_share("prune_share", self.prune_share)
+        if not 0 <= self.quota_exponent <= 1:
+            raise ValueError(f"quota_exponent is {self.quota_exponent}: it must lie between 0 and 1.")
+        if not self.temperature >= 0:
+            raise ValueError(f"temperature is {self.temperature}: it cannot be negative.")
 
 
 def _normalize(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:
@@ -87,11 +106,3 @@ def _normalize(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:
         return rankdata(values, method="average") / len(values)
     spread = values.max() - values.min()
     return (values - values.min()) / spread if spread > 0 else np.zeros_like(values)
-
-
-def _strata(rows: NDArray[np.int64], scores: NDArray[np.float64], n_strata: int) -> list[NDArray[np.int64]]:
-    """The rows in strata of equal score width, empty ones left out."""
-    low, width = scores.min(), scores.max() - scores.min()
-    places = (scores - low) / width * n_strata if width > 0 else np.zeros(len(scores))
-    stratum = places.astype(np.int64).clip(max=n_strata - 1)
-    return [rows[stratum == one] for one in np.unique(stratum)]

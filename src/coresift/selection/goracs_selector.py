@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.goracs_cost import goracs_cost
 from coresift.selection.label_budgets import label_budgets
 from coresift.selection.search_progress import shown_progress
-from coresift.selection.selector import Selection, Selector, check_choice
+from coresift.selection.selector import Selection, Selector
 from coresift.transport import BlockCost, KMedoidsResult, as_positions, balanced_k_medoids
 
 
@@ -35,7 +36,9 @@ class GoracsSelector(Selector):
     Args:
         budget: how many candidates to select.
         gradient_weight: worth of the largest gradient norm, in units of the largest distance.
+        gradient_term: "norm", or "alignment" with the mean validation gradient in place of the norm.
         representation: "embedding", "gradient_feature" or "state".
+        state_weight: share of the surrogate states in the squared distance, beside the representation.
         by_label: select within classes.
         method: "certified", "itra" or "itra_released"; see `coresift.transport.balanced_k_medoids`.
         max_solves: transport problems to solve at most, for every class.
@@ -51,7 +54,9 @@ class GoracsSelector(Selector):
         budget: int = 1024,
         *,
         gradient_weight: float = 0.1,
+        gradient_term: str = "norm",
         representation: str = "embedding",
+        state_weight: float = 0.0,
         by_label: bool = False,
         method: str = "certified",
         max_solves: int = 300,
@@ -63,7 +68,9 @@ class GoracsSelector(Selector):
     ) -> None:
         self.budget = budget
         self.gradient_weight = gradient_weight
+        self.gradient_term = gradient_term
         self.representation = representation
+        self.state_weight = state_weight
         self.by_label = by_label
         self.method = method
         self.max_solves = max_solves
@@ -74,7 +81,6 @@ class GoracsSelector(Selector):
         self.device = device
 
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("representation", self.representation, MATRICES)
         cost, parts = self._cost(pool), self._parts(pool)
         indices, weights, scores, results = [], [], np.full(len(pool), np.nan), []
         for part in parts:
@@ -90,10 +96,14 @@ class GoracsSelector(Selector):
         return Selection(chosen[order], scores, mass[order], False, self._figures(results, cost, parts))
 
     def _cost(self, pool: CandidatePool) -> BlockCost:
-        train = pool.require(self.representation)
-        valid = pool.require(f"validation_{self.representation}")
-        norms = pool.require("gradient_norm") if self.gradient_weight else None
-        return BlockCost(train, valid, norms, self.gradient_weight, device=self.device)
+        return goracs_cost(
+            pool,
+            representation=self.representation,
+            state_weight=self.state_weight,
+            gradient_term=self.gradient_term,
+            gradient_weight=self.gradient_weight,
+            device=self.device,
+        )
 
     def _parts(self, pool: CandidatePool) -> list[_Part]:
         if not self.by_label:

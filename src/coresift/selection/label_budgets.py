@@ -36,14 +36,24 @@ def label_budgets(
     kept_labels = label[kept] if kept is not None else label[:0]
     least = np.array([int((kept_labels == one).sum()) for one in classes])
     least = np.maximum(least, 1) if budget >= np.maximum(least, 1).sum() else least
-    shares = _share(budget * counts / counts.sum(), least, sizes, budget)
+    shares = share_budget(budget * counts / counts.sum(), least, sizes, budget)
     return dict(zip(classes.tolist(), shares.tolist(), strict=True))
 
 
-def _share(
+def share_budget(
     quotas: NDArray[np.float64], least: NDArray[np.int64], most: NDArray[np.int64], budget: int
 ) -> NDArray[np.int64]:
-    """Whole numbers near the quotas and within their limits; what is left goes where most of a quota is missing."""
+    """Whole numbers near the quotas and within their limits; what is left goes where most of a quota is missing.
+
+    Args:
+        quotas: (c,) wanted shares.
+        least: (c,) lower limits, together at most the budget.
+        most: (c,) upper limits, together at least the budget.
+        budget: what the shares add up to.
+
+    Returns:
+        (c,) shares.
+    """
     shares = np.clip(np.floor(quotas).astype(np.int64), least, most)
     while shares.sum() != budget:
         step = 1 if shares.sum() < budget else -1

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.sample_traits import sample_traits
 
 TRAIN, VALID = 0, 1
 FEATURES = {
@@ -56,7 +57,7 @@ def assemble_pool(
         if has_validation:
             features[f"validation_{name}"] = _aligned(dataset, values["sample_id"], values[tensor], valid_ids)
     labels = _labels(samples, train_ids), _labels(samples, valid_ids)
-    scores = _scores(sample_scores, train_ids)
+    scores = _traits(samples, train_ids) | _scores(sample_scores, train_ids)
     return CandidatePool(
         sample_id=train_ids, label=labels[0], validation_label=labels[1], scores=scores, **features
     )  # fmt: skip
@@ -91,10 +92,15 @@ def _labels(samples: pa.Table, wanted: NDArray[np.int64]) -> NDArray:
     return samples["label"].to_numpy()[places]
 
 
-def _scores(table: pa.Table | None, wanted: NDArray[np.int64]) -> dict[str, NDArray] | None:
+def _traits(samples: pa.Table, wanted: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    known, traits = sample_traits(samples)
+    places = _places("samples", known, wanted)
+    return {name: values[places] for name, values in traits.items()}
+
+
+def _scores(table: pa.Table | None, wanted: NDArray[np.int64]) -> dict[str, NDArray]:
     if table is None or not table.num_rows:
-        return None
+        return {}
     places = _places("sample_scores", table["sample_id"].to_numpy().astype(np.int64), wanted)
     names = [name for name in table.column_names if name != "sample_id"]
-    finite = {name: table[name].to_numpy()[places] for name in names}
-    return {name: values for name, values in finite.items() if np.isfinite(values).all()} or None
+    return {name: table[name].to_numpy()[places] for name in names}

@@ -22,5 +22,4 @@ class RandomSelector(Selector):
 
     def _select(self, pool: CandidatePool) -> Selection:
         order = np.random.default_rng(self.random_state).permutation(len(pool))
-        unknown = np.full(len(pool), np.nan)
-        return Selection(order[: self.budget].astype(np.int64), unknown, np.ones(self.budget), is_prefix_valid=True)
+        return Selection(order[: self.budget], is_prefix_valid=True)

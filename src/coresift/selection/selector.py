@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.candidate_pool import MATRICES, CandidatePool
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +22,16 @@ class Selection:
 
     Attributes:
         indices: (n,) distinct positions in the pool, best first.
-        scores: (T,) higher is better, NaN where not computed.
-        weights: (n,) weight of each selected sample, mean 1.
+        scores: (T,) higher is better, NaN where not computed; None where none is.
+        weights: (n,) weight of each selected sample, mean 1; None for equal weights.
         is_prefix_valid: whether the first m samples are what the method would choose for a budget of m.
         figures: what a report should say.
     """
 
     indices: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    is_prefix_valid: bool
+    scores: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
+    is_prefix_valid: bool = False
     figures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,8 +71,8 @@ class Selector(BaseEstimator, ABC):
             raise ValueError(f"budget {self.budget} > {len(pool)} candidates: lower selection.budget.")
         selection = self._select(pool)
         self.selected_indices_ = selection.indices
-        self.scores_ = selection.scores
-        self.weights_ = selection.weights
+        self.scores_ = np.full(len(pool), np.nan) if selection.scores is None else selection.scores
+        self.weights_ = np.ones(self.budget) if selection.weights is None else selection.weights
         sizes = {"candidates": len(pool), "selected": len(selection.indices), "prefix": selection.is_prefix_valid}
         self.diagnostics_ = sizes | selection.figures
         logger.info("%s selected %d of %d candidates", type(self).__name__, len(selection.indices), len(pool))
@@ -96,3 +96,49 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} is '{value}': choose one of {', '.join(choices)}.")
+
+
+def check_count(name: str, value: int) -> None:
+    """Checks an option that counts something.
+
+    Args:
+        name: the option.
+        value: what was given.
+
+    Raises:
+        ValueError: if the value is below 1.
+    """
+    if value < 1:
+        raise ValueError(f"{name} is {value}: it must be at least 1.")
+
+
+def check_share(name: str, value: float) -> None:
+    """Checks an option that is a share of which something has to be left.
+
+    Args:
+        name: the option.
+        value: what was given.
+
+    Raises:
+        ValueError: if the value is negative, 1 or more.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}: it must be at least 0 and below 1.")
+
+
+def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDArray, NDArray]:
+    """The rows of a representation on both sides.
+
+    Args:
+        pool: the candidates.
+        representation: "embedding", "gradient_feature" or "state".
+
+    Returns:
+        (T, d) candidates and (V, d) validation samples.
+
+    Raises:
+        ValueError: if there is no such representation.
+        MissingInputError: if the pool lacks it.
+    """
+    check_choice("representation", representation, MATRICES)
+    return pool.require(representation), pool.require(f"validation_{representation}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coresift.parameters import Device, Seed, Threads
+from coresift.parameters import Device, Seed, Threads, TuningShare
 from coresift.pipelines.selection.params import SelectionParameters
 from coresift.typing import Figure, Table, TensorDict
 
@@ -16,14 +16,15 @@ def select_coreset(
     device: Device,
     threads: Threads,
     seed: Seed,
+    tuning_share: TuningShare,
     **features: TensorDict,
 ) -> tuple[Table, dict[str, object], Figure, Figure]:
     """Choose the training samples to tune on, with the figures that explain the choice."""
     from coresift.compute import use_threads
-    from coresift.selection import assemble_pool, choose, coverage_figure, descent_figure
+    from coresift.selection import assemble_pool, choose, coverage_figure, descent_figure, prompts_for_selection
 
     use_threads(threads.root)
-    pool = assemble_pool(samples, prompts, features, sample_scores)
+    pool = assemble_pool(samples, prompts_for_selection(prompts, tuning_share.root), features, sample_scores)
     options = getattr(parameters.options, parameters.method, None)
     chosen = choose(
         pool,
@@ -31,6 +32,7 @@ def select_coreset(
         budget=parameters.budget,
         random_state=seed.root,
         device=device.root,
+        state_clusters=parameters.state_clusters,
         **(options.model_dump() if options else {}),
     )
     figures = descent_figure(chosen.report), coverage_figure(pool, chosen.positions)

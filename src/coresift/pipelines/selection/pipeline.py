@@ -25,6 +25,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "device": "params:device",
                 "threads": "params:threads",
                 "seed": "params:seed",
+                "tuning_share": "params:tuning_share",
             },
             outputs=["coreset", "selection_report", "descent_plot", "coverage_map"],
             name="select_coreset",
@@ -39,6 +40,6 @@ def create_pipeline(**kwargs: object) -> Pipeline:
     return Pipeline(
         nodes,
         namespace="selection",
-        parameters={"params:selection", "params:device", "params:threads", "params:seed"},
+        parameters={"params:selection", "params:device", "params:threads", "params:seed", "params:tuning_share"},
         prefix_datasets_with_namespace=False,
     )

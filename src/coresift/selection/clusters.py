@@ -1,0 +1,27 @@
+"""Rows in groups: k-means that gives the same groups on every run."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+
+def cluster_rows(rows: NDArray, n_clusters: int, random_state: int) -> KMeans:
+    """Fits k-means once, to at most as many clusters as there are different rows.
+
+    Args:
+        rows: (N, d).
+        n_clusters: how many clusters.
+        random_state: seed of the start.
+
+    Returns:
+        The fitted model; `labels_` (N,) says which row belongs where.
+    """
+    distinct = len(np.unique(rows[: 4 * n_clusters], axis=0))
+    if distinct < n_clusters:
+        distinct = len(np.unique(rows, axis=0))
+    # Several threads would add up centres in the order they finish.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return KMeans(min(n_clusters, distinct), n_init=1, random_state=random_state).fit(rows)

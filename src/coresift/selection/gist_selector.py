@@ -1,0 +1,69 @@
+"""GIST (Min et al., 2026, arXiv 2602.18584): alignment within the subspace that validation gradients span."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coresift.selection.alignment import largest_alignment, subtask_targets, unit_rows
+from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.score_selector import ScoreSelector
+from coresift.selection.selector import check_count, train_and_validation
+
+
+class GistSelector(ScoreSelector):
+    """Scores a candidate by the cosine to the nearest subtask, in the leading subspace of the validation gradients.
+
+    The subspace is that of the largest singular values of the validation gradients, not centred; candidates and
+    validation samples are projected on it, subtasks are means of projected gradients, and the score is the largest
+    cosine (as in the authors' code, github.com/GuanghuiMin/GIST). Coupled directions of LoRA's two factors stay
+    together where a diagonal preconditioner would scale them apart. The paper decomposes whole gradients; here they
+    have been projected at random before, which keeps inner products up to noise.
+
+    Args:
+        budget: how many candidates to select.
+        rank: dimensions of the subspace; the rank of the validation gradients where that is less.
+        subtasks: "sample" (each validation sample for itself) or "label" (the mean of each class).
+        random_state: decides between equal scores.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    def __init__(
+        self,
+        budget: int = 1024,
+        *,
+        rank: int = 150,
+        subtasks: str = "sample",
+        random_state: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.budget = budget
+        self.rank = rank
+        self.subtasks = subtasks
+        self.random_state = random_state
+        self.device = device
+
+    def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
+        check_count("rank", self.rank)
+        train, valid = train_and_validation(pool, "gradient_feature")
+        basis = leading_directions(valid, self.rank)
+        targets = subtask_targets(pool, valid @ basis, self.subtasks)
+        return largest_alignment(unit_rows(train @ basis), unit_rows(targets), device=self.device)
+
+
+def leading_directions(rows: NDArray, rank: int) -> NDArray:
+    """The right singular vectors of the largest singular values, at most as many as the rows have rank.
+
+    Args:
+        rows: (V, k), not centred.
+        rank: how many directions.
+
+    Returns:
+        (k, r) orthonormal columns, the largest singular value first.
+    """
+    exact = rows.astype(np.float64)
+    # The eigenvectors of the small Gram matrix are the right singular vectors.
+    squares, vectors = np.linalg.eigh(exact.T @ exact)
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    known = int((squares > squares[0] * len(squares) * np.finfo(np.float64).eps).sum())
+    return vectors[:, : min(rank, known)].astype(rows.dtype)

@@ -1,0 +1,112 @@
+"""The cost that GORACS moves mass at: a representation, surrogate states mixed into it, and a reward per candidate."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.selector import check_choice
+from coresift.transport import BlockCost
+
+GRADIENT_TERMS = ("norm", "alignment")
+
+
+def goracs_cost(
+    pool: CandidatePool,
+    *,
+    representation: str = "embedding",
+    state_weight: float = 0.0,
+    gradient_term: str = "norm",
+    gradient_weight: float = 0.0,
+    device: str = "auto",
+) -> BlockCost:
+    """The cost between the candidates and the validation samples of a pool.
+
+    Args:
+        pool: the candidates with the features that the options need.
+        representation: "embedding", "gradient_feature" or "state".
+        state_weight: share in [0, 1] of the surrogate states in the squared distance; see `mixed_representation`.
+        gradient_term: what is rewarded: "norm", or "alignment" as in `gradient_alignment`.
+        gradient_weight: worth of the largest gradient term, in units of the largest distance; 0 needs no gradients.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Returns:
+        The cost.
+
+    Raises:
+        ValueError: if an option is out of range.
+        MissingInputError: if the pool lacks a feature.
+    """
+    check_choice("representation", representation, MATRICES)
+    check_choice("gradient_term", gradient_term, GRADIENT_TERMS)
+    train, valid = mixed_representation(pool, representation, state_weight, device)
+    reward = None
+    if gradient_weight:
+        reward = pool.require("gradient_norm") if gradient_term == "norm" else gradient_alignment(pool)
+    return BlockCost(train, valid, reward, gradient_weight, device=device)
+
+
+def mixed_representation(
+    pool: CandidatePool, representation: str, state_weight: float, device: str = "auto"
+) -> tuple[NDArray, NDArray]:
+    """A representation, with surrogate states mixed in by a given share.
+
+    Both are divided by their largest distance D and set side by side, scaled so that the squared distance of a pair is
+    exactly ``(1 - state_weight) * (distance / D)**2 + state_weight * (state distance / D_state)**2``.
+
+    Args:
+        pool: the candidates.
+        representation: the name of the first part.
+        state_weight: share of the states in [0, 1]; 0 leaves the representation as it is.
+        device: where the largest distances are found.
+
+    Returns:
+        (T, d) candidates and (V, d) validation samples.
+
+    Raises:
+        ValueError: if the share is out of range, or states would be mixed with themselves.
+        MissingInputError: if the pool lacks a feature.
+    """
+    if not 0 <= state_weight <= 1:
+        raise ValueError(f"state_weight is {state_weight}: it must lie between 0 and 1.")
+    if not state_weight:
+        return pool.require(representation), pool.require(f"validation_{representation}")
+    if representation == "state":
+        raise ValueError("state_weight mixes states into another representation: set it to 0 or choose 'embedding'.")
+    parts = [
+        _scaled(pool, name, share, device)
+        for name, share in ((representation, 1.0 - state_weight), ("state", state_weight))
+    ]
+    return np.hstack([part[0] for part in parts]), np.hstack([part[1] for part in parts])
+
+
+def gradient_alignment(pool: CandidatePool) -> NDArray[np.float64]:
+    """How well the gradient of every candidate points where the mean validation gradient points.
+
+    The alignment is the inner product of a candidate's gradient feature (a unit row) with the direction of the mean
+    validation feature. The smallest alignment of the pool is taken from all of them, so that none is negative. All
+    selections of one size lose the same by that: which one is best does not change.
+
+    Args:
+        pool: the candidates, with the gradient features of both sides.
+
+    Returns:
+        (T,) alignments above the smallest one; zeros where the validation gradients cancel out.
+
+    Raises:
+        MissingInputError: if the pool lacks gradient features.
+    """
+    features, validation = pool.require("gradient_feature"), pool.require("validation_gradient_feature")
+    mean = validation.mean(axis=0, dtype=np.float64)
+    length = float(np.linalg.norm(mean))
+    if not length:
+        return np.zeros(len(pool))
+    alignment = (features @ (mean / length).astype(np.result_type(features, np.float32))).astype(np.float64)
+    return alignment - alignment.min()
+
+
+def _scaled(pool: CandidatePool, name: str, share: float, device: str) -> tuple[NDArray, NDArray]:
+    train, valid = pool.require(name), pool.require(f"validation_{name}")
+    factor = np.float32(np.sqrt(share) / BlockCost(train, valid, device=device).distance_scale)
+    return train * factor, valid * factor

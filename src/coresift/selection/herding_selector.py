@@ -1,0 +1,43 @@
+"""Herding (Welling, 2009, doi 10.1145/1553374.1553517): a selection whose mean is the mean of the pool."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.ordering import largest, tie_ranks
+from coresift.selection.selector import Selection, Selector, check_choice
+
+
+class HerdingSelector(Selector):
+    """Follows a weight vector that remembers what of the mean is still missing.
+
+    ``w = mean`` at first; then the candidate with the largest inner product with w is selected, and
+    ``w = w + mean - candidate``. No candidate is selected twice.
+
+    Args:
+        budget: how many candidates to select.
+        representation: "embedding", "gradient_feature" or "state".
+        random_state: decides between equal inner products.
+    """
+
+    def __init__(
+        self, budget: int = 1024, *, representation: str = "embedding", random_state: int = 0
+    ) -> None:  # fmt: skip
+        self.budget = budget
+        self.representation = representation
+        self.random_state = random_state
+
+    def _select(self, pool: CandidatePool) -> Selection:
+        check_choice("representation", self.representation, MATRICES)
+        rows, ties = pool.require(self.representation), tie_ranks(len(pool), self.random_state)
+        mean = rows.mean(axis=0, dtype=np.float64)
+        missing, is_open = mean.copy(), np.ones(len(pool), dtype=bool)
+        chosen = np.empty(self.budget, dtype=np.int64)
+        for step in range(self.budget):
+            products = rows @ missing.astype(rows.dtype)
+            chosen[step] = best = largest(np.where(is_open, products, -np.inf), ties)
+            is_open[best] = False
+            missing += mean - rows[best]
+        gap = float(np.linalg.norm(rows[chosen].mean(axis=0, dtype=np.float64) - mean))
+        return Selection(chosen, is_prefix_valid=True, figures={"distance_of_means": gap})

@@ -1,0 +1,65 @@
+"""k-center greedy (Sener and Savarese, 2018, arXiv 1708.00489): every candidate near to some selected one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.ordering import best_first, largest, tie_ranks
+from coresift.selection.selector import Selection, Selector, check_choice, check_share
+from coresift.selection.strata import split_highest
+from coresift.transport import BlockCost
+
+
+class KCenterSelector(Selector):
+    """Starts at random and adds the candidate farthest from all selected ones, again and again.
+
+    The method seeks outliers, so the candidates farthest from the mean are left out first.
+
+    Args:
+        budget: how many candidates to select.
+        representation: "embedding", "gradient_feature" or "state".
+        outlier_share: share of the candidates that is left out as outliers.
+        random_state: seed of the start; also decides between equal distances.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    def __init__(
+        self,
+        budget: int = 1024,
+        *,
+        representation: str = "embedding",
+        outlier_share: float = 0.05,
+        random_state: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.budget = budget
+        self.representation = representation
+        self.outlier_share = outlier_share
+        self.random_state = random_state
+        self.device = device
+
+    def _select(self, pool: CandidatePool) -> Selection:
+        check_choice("representation", self.representation, MATRICES)
+        check_share("outlier_share", self.outlier_share)
+        rows, ties = pool.require(self.representation), tie_ranks(len(pool), self.random_state)
+        remoteness = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
+        kept, figures = split_highest(best_first(remoteness, ties), self.outlier_share, self.budget)
+        inner = len(kept) - figures["returned_from_pruned"]
+        centers, radius = self._walk(rows, kept[:inner], ties)
+        chosen = np.concatenate([centers, kept[inner:]])
+        return Selection(chosen, is_prefix_valid=True, figures=figures | {"radius": radius})
+
+    def _walk(
+        self, rows: NDArray, inner: NDArray[np.int64], ties: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], float]:
+        """Centers among the inner candidates, and the distance to the one that is farthest from all centers."""
+        cost = BlockCost(rows, rows[inner], distance_scale=1.0, device=self.device)
+        nearest, open_places = np.full(len(inner), np.inf), np.ones(len(inner), dtype=bool)
+        chosen = np.empty(min(self.budget, len(inner)), dtype=np.int64)
+        for step in range(len(chosen)):
+            place = largest(np.where(open_places, nearest, -np.inf), ties[inner])
+            open_places[place], chosen[step] = False, inner[place]
+            nearest = np.minimum(nearest, cost.rows(chosen[[step]])[0])
+        return chosen, float(nearest[open_places].max(initial=0.0))

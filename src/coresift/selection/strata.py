@@ -1,0 +1,104 @@
+"""Strata of a score, and how a budget is drawn from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class StrataDraw:
+    """What was drawn from strata.
+
+    Attributes:
+        chosen: (n,) positions among the rows that were stratified.
+        sizes: how many rows every stratum holds that is not empty, in the order of the strata.
+        taken: how many of them were drawn.
+    """
+
+    chosen: NDArray[np.int64]
+    sizes: list[int]
+    taken: list[int]
+
+
+def width_strata(values: NDArray[np.float64], n_strata: int) -> NDArray[np.int64]:
+    """The stratum of every value, strata of equal width between the least and the largest value.
+
+    Args:
+        values: (T,) scores.
+        n_strata: how many strata.
+
+    Returns:
+        (T,) from 0 to n_strata - 1; the largest value is in the last stratum, equal values are all in stratum 0.
+    """
+    low, width = values.min(), values.max() - values.min()
+    places = (values - low) / width * n_strata if width > 0 else np.zeros(len(values))
+    return places.astype(np.int64).clip(max=n_strata - 1)
+
+
+def quantile_strata(values: NDArray[np.float64], n_strata: int) -> NDArray[np.int64]:
+    """The stratum of every value, strata of equally many values.
+
+    Args:
+        values: (T,) scores.
+        n_strata: how many strata.
+
+    Returns:
+        (T,) from 0 to n_strata - 1; equal values share a stratum, the one of their average rank.
+    """
+    middle = (rankdata(values, method="average") - 0.5) / len(values)
+    return (middle * n_strata).astype(np.int64).clip(max=n_strata - 1)
+
+
+def draw_from_strata(
+    stratum: NDArray[np.int64], budget: int, generator: np.random.Generator, *, exponent: float = 0.0
+) -> StrataDraw:
+    """Draws a budget from strata, at random within each.
+
+    Strata are visited from the smallest to the largest. Each takes its share of what is left of the budget, at most
+    all it holds; its share among the strata still to come grows with ``size ** exponent``. With an exponent of 0 this
+    is Algorithm 2 of DEALRec (arXiv 2401.17197), and that of coverage-centric selection (arXiv 2210.15809).
+
+    Args:
+        stratum: (T,) the stratum of every row.
+        budget: how many rows to draw, at most T.
+        generator: source of the draws.
+        exponent: 0 for equal shares to 1 for shares in proportion to the strata.
+
+    Returns:
+        Exactly `budget` rows.
+    """
+    names, sizes = np.unique(stratum, return_counts=True)
+    weights = sizes.astype(np.float64) ** exponent
+    taken, chosen, left = np.zeros(len(names), dtype=np.int64), [], budget
+    order = np.argsort(sizes, kind="stable")
+    for visited, place in enumerate(order):
+        share = left * weights[place] / weights[order[visited:]].sum()
+        # A share that is whole but for rounding counts as whole, so that the last stratum takes all that is left.
+        taken[place] = min(sizes[place], int(share + 1e-9))
+        rows = np.flatnonzero(stratum == names[place])
+        chosen.append(generator.choice(rows, size=taken[place], replace=False))
+        left -= taken[place]
+    return StrataDraw(np.concatenate(chosen), sizes.tolist(), taken.tolist())
+
+
+def split_highest(order: NDArray[np.int64], share: float, budget: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    """Drops a share of the highest scores, as far as the budget allows.
+
+    Args:
+        order: (T,) positions by descending score.
+        share: the share to drop.
+        budget: how many rows have to stay.
+
+    Returns:
+        The rest by descending score, then the pruned rows that had to come back, the lowest scores first; and how many
+        rows were pruned and how many came back.
+    """
+    wanted = int(share * len(order) + 1e-9)
+    pruned = min(wanted, len(order) - budget)
+    kept = np.concatenate([order[wanted:], order[pruned:wanted][::-1]])
+    return kept, {"pruned": pruned, "returned_from_pruned": wanted - pruned}
