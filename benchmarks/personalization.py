@@ -1,0 +1,331 @@
+"""Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user; and what a step costs.
+
+    python benchmarks/personalization.py --ratings path/to/ml-100k           # all cells, five seeds
+    python benchmarks/personalization.py --ratings path/to/ml-100k --quick   # two seeds, few samples and steps
+    python benchmarks/personalization.py --part speed                        # the cost of a training step, no data
+
+Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. DIN is trained on all
+training samples; a language model, trained on the titles, is tuned with LoRA on few of them to answer "Likes ...?". All
+sides take the same number of steps on the same samples of a seed:
+
+    lora              plain LoRA of rank r
+    lora_whole_rank   plain LoRA of rank n_adapters * r
+    reclora           n_adapters LoRAs of rank r, mixed by DIN's state of each sample
+    uniform           the same, all states missing in training and test
+    shuffled          the same, states exchanged among samples
+    <side>+din        logistic stacking of the side's logit and DIN's, fitted on validation samples
+
+A cell is one side, selection and seed; it is kept as JSON in benchmarks/results/, and a killed run goes on after it.
+Floors: always guessing (AUC .5), the user's own share of liked ratings, and DIN alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from transformers import LlamaConfig, LlamaModel
+
+from coresift.corpus import Source, ingest
+from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.foundation import build_base_model, load_tokenizer
+from coresift.personalization import RecLoraConfig, SampleStates, attach_reclora, bind_states
+from coresift.prompting import ClickTemplates, render_prompts
+from coresift.ranking import click_metrics
+from coresift.recommenders import AdapterOptions, build_recommender
+from coresift.recommenders.adapters import attach_adapter
+from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
+from coresift.storage import Tensors, atomic_file, fingerprint, read_tensors, write_tensors
+from coresift.surrogate import din_states, train_din
+
+RESULTS = Path(__file__).parent / "results"
+R, N_ADAPTERS, ALPHA = 8, 4, 16
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+TEMPLATES = ClickTemplates(
+    prompt="{% set seen = liked | length + disliked | length %}"
+    "{{ user.gender }} {{ user.occupation }} {{ (10 * (liked | length) / (seen or 1)) | round | int }} of 10\n"
+    "Liked: {{ liked[:4] | join('; ') }}\nDisliked: {{ disliked[:4] | join('; ') }}\n"
+    "Likes {{ candidate.title }} {{ candidate.categories | join(' ') }}?\n",
+)
+SIDES = ("lora", "lora_whole_rank", "reclora", "uniform", "shuffled")
+CONTROLS = ("lora_whole_rank", "uniform", "shuffled")
+"""Sides that are measured on random samples only."""
+
+
+@dataclass
+class Size:
+    """How much is done: training samples of a cell, steps, pools to select from, tested samples."""
+
+    budget: int = 8192
+    steps: int = 768
+    candidates: int = 16_000
+    validation: int = 2000
+    tested: int = 5000
+
+
+QUICK = Size(budget=512, steps=32, candidates=1500, validation=300, tested=600)
+
+
+class Clicks:
+    """Samples, prompts, base model and the states of DIN, all made once."""
+
+    def __init__(self, ratings: Path, size: Size, work: Path, model: str | None) -> None:
+        parts = ("interactions", "items", "users")
+        sources = [Source(f"raw_{part}", path=str(ratings), format="movielens", part=part) for part in parts]
+        self.corpus = ingest(*sources, samples="click", split="per_user_time", max_history=30)
+        self.size = size
+        draw = np.random.default_rng(0)
+        self.rows = [
+            self._some(split, count, draw)
+            for split, count in enumerate((size.candidates, size.validation, size.tested))
+        ]
+        chosen = self.corpus.samples.take(np.sort(np.concatenate(self.rows)))
+        name = fingerprint(self.corpus.items, model)
+        self.base_model = build_base_model(self.corpus.items, work / f"base-{name}", model=model, random_state=0)
+        self.prompts = render_prompts(
+            chosen,
+            self.corpus.items,
+            load_tokenizer(self.base_model),
+            templates=TEMPLATES,
+            users=self.corpus.users,
+            history_length=30,
+            max_tokens=128,
+            max_response_tokens=4,
+        )
+        states = self._din_states(work / f"din-{fingerprint(self.corpus.samples)}.safetensors")
+        rows = torch.from_numpy(np.asarray(chosen["sample_id"], dtype=np.int64))
+        self.states, self.din_logit = {"sample_id": rows, "state": states["state"][rows]}, states["logit"][rows]
+
+    def _din_states(self, file: Path) -> Tensors:
+        """States and logits of all samples, whose ids count from 0; DIN is trained once."""
+        if not file.exists():
+            din, history = train_din(self.corpus.samples, self.corpus.users, self.corpus.items.num_rows)
+            states, logit = din_states(din, self.corpus.samples, self.corpus.users)
+            print(f"DIN: {history['epochs']}")
+            with atomic_file(file) as draft:
+                write_tensors(draft, Tensors({**states, "logit": logit}, states.metadata))
+        return read_tensors(file)
+
+    def _some(self, split: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+        rows = np.flatnonzero(np.asarray(self.corpus.samples["split"]) == split)
+        return draw.choice(rows, min(count, len(rows)), replace=False)
+
+    def part(self, split: int) -> pa.Table:
+        """The prompts of one split."""
+        return self.prompts.filter(pc.equal(self.prompts["split"], split))
+
+    def of_part(self, values: torch.Tensor, split: int) -> NDArray[np.float64]:
+        """The values of one split's samples, in the order of the prompts."""
+        return values[torch.from_numpy(np.asarray(self.prompts["split"]) == split)].double().numpy()
+
+    def coreset(self, selection: str, seed: int) -> pa.Table:
+        """``budget`` training samples: drawn at random, or by optimal transport between DIN's states."""
+        train = self.part(0)
+        pool = CandidatePool(
+            sample_id=np.asarray(train["sample_id"]),
+            state=self.of_part(self.states["state"], 0).astype(np.float32),
+            validation_state=self.of_part(self.states["state"], 1).astype(np.float32),
+            label=np.asarray(train["label"]),
+            validation_label=np.asarray(self.part(1)["label"]),
+        )
+        budget = min(self.size.budget, len(train))
+        selector = (
+            RandomSelector(budget=budget, random_state=seed)
+            if selection == "random"
+            else GoracsSelector(
+                budget=budget, representation="state", gradient_weight=0.0, by_label=True, random_state=seed
+            )
+        )
+        rows = selector.fit(pool).selected_indices_
+        weights = pa.array(np.ones(len(rows)), pa.float32())
+        return pa.table({"sample_id": train["sample_id"].take(pa.array(np.sort(rows))), "weight": weights})
+
+    def seen_states(self, side: str, seed: int) -> SampleStates | None:
+        """What the gates of a side read."""
+        if side.startswith("lora"):
+            return None
+        state = self.states["state"]
+        if side == "uniform":
+            return SampleStates(Tensors({"sample_id": self.states["sample_id"][:0], "state": state[:0]}))
+        order = np.random.default_rng(seed).permutation(len(state)) if side == "shuffled" else np.arange(len(state))
+        return SampleStates(Tensors({"sample_id": self.states["sample_id"], "state": state[order]}))
+
+
+def tuned_logits(clicks: Clicks, side: str, selection: str, seed: int) -> tuple[NDArray, NDArray]:
+    """Logits of the validation and of the tested samples after training one side."""
+    states = clicks.seen_states(side, seed)
+    mixture = RecLoraConfig.for_states(states, n_adapters=N_ADAPTERS) if states else None
+    rank = R * N_ADAPTERS if side == "lora_whole_rank" else R
+    recommender = build_recommender(
+        "yes_no",
+        base_model=clicks.base_model,
+        items=clicks.corpus.items,
+        adapter=AdapterOptions(r=rank, alpha=ALPHA * rank // R, dropout=0.0, targets=TARGETS, mixture=mixture),
+        states=states,
+        random_state=seed,
+    )
+    options = FineTuningOptions(epochs=1, min_steps=clicks.size.steps, validation_samples=0)
+    coreset = clicks.coreset(selection, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        fine_tune(
+            recommender, clicks.part(0), coreset=coreset, work_folder=Path(folder), options=options, random_state=seed
+        )
+    validation, tested = (recommender.click_probabilities(clicks.part(split)).double() for split in (1, 2))
+    return torch.special.logit(validation, 1e-7).numpy(), torch.special.logit(tested, 1e-7).numpy()
+
+
+def click_cell(clicks: Clicks, side: str, selection: str, seed: int) -> dict[str, float]:
+    """Train one side, and measure it alone and stacked with DIN."""
+    started = time.perf_counter()
+    validation, tested = tuned_logits(clicks, side, selection, seed)
+    label, known = np.asarray(clicks.part(2)["label"]), np.asarray(clicks.part(1)["label"])
+    din_validation, din_tested = (clicks.of_part(clicks.din_logit, split) for split in (1, 2))
+    stacking = LogisticRegression().fit(np.stack([validation, din_validation], axis=1), known)
+    stacked = stacking.predict_proba(np.stack([tested, din_tested], axis=1))[:, 1]
+    measured = {"": click_metrics(_sigmoid(tested), label), "+din ": click_metrics(stacked, label)}
+    figures = {f"{prefix}{name}": value for prefix, metrics in measured.items() for name, value in metrics.items()}
+    return figures | {"seconds": round(time.perf_counter() - started, 1)}
+
+
+def floors(clicks: Clicks) -> dict[str, dict[str, float]]:
+    """What needs no language model: DIN alone, and the share of liked ratings among the user's earlier ones."""
+    label = np.asarray(clicks.part(2)["label"])
+    samples = clicks.corpus.samples
+    tested = samples.filter(pc.is_in(samples["sample_id"], value_set=clicks.part(2)["sample_id"].combine_chunks()))
+    liked = [
+        (sum(r >= 4 for r in ratings) + 1) / (len(ratings) + 2) for ratings in tested["history_ratings"].to_pylist()
+    ]
+    return {
+        "din": click_metrics(_sigmoid(clicks.of_part(clicks.din_logit, 2)), label),
+        "user_mean": click_metrics(np.array(liked), label),
+    }
+
+
+def _sigmoid(logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-logit))
+
+
+def kept(name: str, make: Callable[[], dict]) -> dict:
+    """Return a finished cell, or finish it."""
+    file = RESULTS / f"personalization-{name}.json"
+    if not file.exists():
+        result = make()
+        RESULTS.mkdir(exist_ok=True)
+        file.write_text(json.dumps(result, indent=2))
+    return json.loads(file.read_text())
+
+
+def click_part(ratings: Path, *, quick: bool, model: str | None, seeds: int) -> None:
+    """Measure every side and print the table."""
+    size = QUICK if quick else Size()
+    clicks = Clicks(ratings, size, RESULTS / "work", model)
+    tag = fingerprint(clicks.prompts, clicks.states["state"], vars(size))
+    table = kept(f"{tag}-floors", lambda: floors(clicks))
+    for name, metrics in table.items():
+        print(f"{name:28s} AUC {metrics['auc']:.4f}  log loss {metrics['log_loss']:.4f}")
+    pairs = [(side, selection) for selection in ("random", "coreset") for side in SIDES]
+    pairs = [(side, selection) for side, selection in pairs if selection == "random" or side not in CONTROLS]
+    cells: dict[tuple[str, str], list[dict]] = {pair: [] for pair in pairs}
+    for seed in range(seeds):
+        for side, selection in pairs:
+            name = f"{tag}-{side}-{selection}-{seed}"
+            cell = kept(
+                name, lambda side=side, selection=selection, seed=seed: click_cell(clicks, side, selection, seed)
+            )
+            cells[side, selection].append(cell)
+            print(f"seed {seed} {side:16s} {selection:8s} AUC {cell['auc']:.4f}  stacked {cell['+din auc']:.4f}")
+    print_table(cells)
+
+
+def print_table(cells: dict[tuple[str, str], list[dict]]) -> None:
+    """Print means over seeds with 95 % intervals (Student), and differences to plain LoRA of the same seeds."""
+    print(f"\n{'side':16s} {'samples':8s} {'AUC':>18s} {'log loss':>18s} {'stacked AUC':>18s} {'AUC - LoRA':>18s}")
+    for (side, selection), rows in cells.items():
+        base = cells["lora", selection]
+        differences = [row["auc"] - other["auc"] for row, other in zip(rows, base, strict=True)]
+        columns = [[row[name] for row in rows] for name in ("auc", "log_loss", "+din auc")]
+        print(f"{side:16s} {selection:8s} " + " ".join(_interval(values) for values in [*columns, differences]))
+
+
+def _interval(values: list[float]) -> str:
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return f"{values[0]:18.4f}"
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):9.4f} ± {half:6.4f}"
+
+
+def speed_part(*, quick: bool) -> None:
+    """Time a training step of plain LoRA and of mixtures, in turns; processor time, median of the rounds."""
+    shape = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6}
+    steps = {
+        "lora": lambda body: attach_adapter(body, AdapterOptions(r=R, alpha=ALPHA, dropout=0.0), random_state=0),
+        "lora_whole_rank": lambda body: attach_adapter(
+            body, AdapterOptions(r=R * N_ADAPTERS, alpha=ALPHA * N_ADAPTERS, dropout=0.0), random_state=0
+        ),
+    }
+    for mix in ("output", "weight"):
+        for gate in ("shared_trunk", "per_module"):
+            config = RecLoraConfig(n_adapters=N_ADAPTERS, r=R, lora_alpha=ALPHA, mix=mix, gate=gate)
+            steps[f"reclora {mix} {gate}"] = lambda body, config=config: attach_reclora(body, config)
+    models = {name: attach(LlamaModel(LlamaConfig(**shape, vocab_size=4096))) for name, attach in steps.items()}
+    rounds: dict[str, list[float]] = {name: [] for name in models}
+    tokens, states = torch.randint(4096, (16, 128)), torch.randn(16, 64)
+    optimizers = {
+        name: torch.optim.AdamW([p for p in model.train().parameters() if p.requires_grad])
+        for name, model in models.items()
+    }
+    for _ in range(6 if quick else 40):
+        for name, model in models.items():
+            rounds[name].append(_step_seconds(model, optimizers[name], tokens, states))
+    base = float(np.median(rounds["lora"][1:]))
+    for name, seconds in rounds.items():
+        print(f"{name:28s} {1000 * np.median(seconds[1:]):8.1f} ms   {np.median(seconds[1:]) / base:5.2f} x plain LoRA")
+
+
+def _step_seconds(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, tokens: torch.Tensor, states: torch.Tensor
+) -> float:
+    from contextlib import nullcontext
+
+    bound = bind_states(model, states) if hasattr(model, "reclora") else nullcontext()
+    started = time.process_time()
+    with bound:
+        model(input_ids=tokens).last_hidden_state.square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return time.process_time() - started
+
+
+def main() -> None:
+    """Read the command line and run the parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ratings", type=Path, help="folder of MovieLens 100K in its official layout")
+    parser.add_argument("--model", help="path of a pretrained base model; the default is trained on the titles")
+    parser.add_argument("--part", choices=["click", "speed", "all"], default="all")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="two seeds, few samples and steps")
+    arguments = parser.parse_args()
+    if arguments.part in {"speed", "all"}:
+        speed_part(quick=arguments.quick)
+    if arguments.part in {"click", "all"}:
+        if arguments.ratings is None:
+            parser.error("--ratings is needed: the folder of ml-100k")
+        seeds = min(arguments.seeds, 2) if arguments.quick else arguments.seeds
+        click_part(arguments.ratings, quick=arguments.quick, model=arguments.model, seeds=seeds)
+
+
+if __name__ == "__main__":
+    main()

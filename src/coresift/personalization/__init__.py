@@ -1,0 +1,44 @@
+"""Personalisation: a bank of small LoRAs, mixed per user by gates that read the surrogate's states (RecLoRA)."""
+
+from __future__ import annotations
+
+from coresift.personalization.binding import bind_states
+from coresift.personalization.exporting import DataDirectoryExports
+from coresift.personalization.forgetting import Forgotten, forget_user
+from coresift.personalization.gate_rate import split_gate_rate
+from coresift.personalization.gate_statistics import gate_statistics
+from coresift.personalization.mixture_options import RecLoraConfig
+from coresift.personalization.plain_lora import export_plain_lora
+from coresift.personalization.reclora_model import (
+    RecLoraModel,
+    attach_reclora,
+    check_surrogate,
+    is_reclora,
+    load_reclora,
+    saved_config,
+)
+from coresift.personalization.sample_states import SampleStates
+from coresift.personalization.saved_mixture import SavedMixture
+from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
+
+__all__ = [
+    "DataDirectoryExports",
+    "Forgotten",
+    "RecLoraConfig",
+    "RecLoraModel",
+    "SampleStates",
+    "SavedMixture",
+    "attach_reclora",
+    "bind_states",
+    "check_surrogate",
+    "cluster_users",
+    "export_plain_lora",
+    "forget_user",
+    "gate_statistics",
+    "is_reclora",
+    "load_reclora",
+    "saved_config",
+    "split_gate_rate",
+    "user_gates",
+    "user_shares",
+]

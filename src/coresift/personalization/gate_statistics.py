@@ -1,0 +1,36 @@
+"""How the gates divide the work: do they tell users apart, and does every adapter get some?"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from coresift.personalization.reclora_model import RecLoraModel
+
+
+@torch.no_grad()
+def gate_statistics(model: RecLoraModel, states: Tensor | None) -> dict[str, float]:
+    """Summarise the shares that a batch's users give to the bank's adapters.
+
+    Args:
+        model: The personalised model.
+        states: (B, d), as for `bind_states`.
+
+    Returns:
+        ``gate_entropy``: mean entropy of a user's shares in a layer, divided by its largest value, so that 1 is the
+        uniform gate; ``gate_usage_low`` and ``gate_usage_high``: mean share of the least and of the most used adapter,
+        averaged over layers; ``gate_temperature``: mean over gates.
+    """
+    shares = model.gates.all_shares(states)
+    largest = math.log(model.gates.n_adapters) or 1.0
+    entropy = torch.special.entr(shares).sum(-1).mean() / largest
+    usage = shares.mean(0)
+    temperature = model.gates.temperatures().mean()
+    return {
+        "gate_entropy": float(entropy),
+        "gate_usage_low": float(usage.min(1).values.mean()),
+        "gate_usage_high": float(usage.max(1).values.mean()),
+        "gate_temperature": float(temperature),
+    }
