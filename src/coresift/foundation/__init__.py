@@ -2,18 +2,33 @@
 
 from coresift.foundation.building import build_base_model
 from coresift.foundation.checking import check_base_model
-from coresift.foundation.loading import base_model_location, is_causal, load_body, load_tokenizer
+from coresift.foundation.loading import (
+    base_model_location,
+    base_model_name,
+    is_causal,
+    load_body,
+    load_generator,
+    load_tokenizer,
+)
+from coresift.foundation.quiet import without_progress_bars
+from coresift.foundation.residual_quantiser import SemanticIdOptions
+from coresift.foundation.semantic_ids import learn_semantic_ids
 from coresift.foundation.small_llama import SmallModelOptions
 from coresift.foundation.vectors import item_text_vectors, text_vectors
 
 __all__ = [
+    "SemanticIdOptions",
     "SmallModelOptions",
     "base_model_location",
+    "base_model_name",
     "build_base_model",
     "check_base_model",
     "is_causal",
     "item_text_vectors",
+    "learn_semantic_ids",
     "load_body",
+    "load_generator",
     "load_tokenizer",
     "text_vectors",
+    "without_progress_bars",
 ]

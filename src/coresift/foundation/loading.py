@@ -10,12 +10,20 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from coresift.foundation.checking import is_hub_id, model_folder_problem
 from coresift.foundation.hub import hub_snapshot
 from coresift.foundation.quiet import without_progress_bars
+from coresift.storage import fingerprint
 
 SOURCE_FILE = "source.json"
 """Where the weights are (path or hub id, revision) and their fingerprint, for a model that was not trained here."""
@@ -25,6 +33,12 @@ def base_model_location(folder: Path) -> str:
     """Return where the base model's weights lie: a hub id, or the path of a local folder."""
     source = _source(folder)
     return str(source["path"]) if source else str(folder)
+
+
+def base_model_name(folder: Path) -> str:
+    """Return the hub id of a base model, or the fingerprint of one that lies in a local folder."""
+    location = base_model_location(folder)
+    return fingerprint(Path(location)) if Path(location).is_dir() else location
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -54,6 +68,38 @@ def load_body(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrained
         torch.manual_seed(0)
         model = AutoModel.from_pretrained(
             _local_folder(folder), dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        )
+    return model.eval()
+
+
+def load_generator(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """Load a base model with the head that writes tokens, in evaluation mode.
+
+    Args:
+        folder: Folder of the base model.
+        dtype: Type of the weights.
+
+    Raises:
+        ValueError: If the folder holds no model with weights in safetensors, or the model writes no text.
+    """
+    if not is_causal(folder):
+        raise ValueError(
+            "foundation.model: this recommender writes text, which an encoder cannot: give a decoder, or set "
+            "recommender.name to dense"
+        )
+    with without_progress_bars():
+        model, report = AutoModelForCausalLM.from_pretrained(
+            _local_folder(folder),
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    if report["missing_keys"]:
+        raise ValueError(
+            f"foundation.model: the weights lack {', '.join(sorted(report['missing_keys']))}, without which the model "
+            "writes nothing sensible: save the model with its language-model head"
         )
     return model.eval()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 """Special tokens, in the order of their ids."""
+ANSWERS = ("Yes", "No")
+"""Words that are one token each whether the catalogue holds them or not, so that a model can answer a question."""
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int, max_tokens: int) -> PreTrainedTokenizerFast:
@@ -25,7 +27,8 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int, max_tokens: i
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(sorted(set(texts)), _trainer(vocabulary_size))
+    tokenizer.train_from_iterator(sorted(set(texts)), _trainer(vocabulary_size - len(ANSWERS)))
+    tokenizer.add_tokens([AddedToken(answer, single_word=True, special=False) for answer in ANSWERS])
     begin = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))])
     tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True), begin])
     return PreTrainedTokenizerFast(

@@ -1,7 +1,8 @@
 """Samples as prompts: Jinja2 templates, special and chat tokens, rendering and tokenising within a length."""
 
+from coresift.prompting.fitting import tokenise
 from coresift.prompting.layouts import SequenceLayout
 from coresift.prompting.rendering import render_prompts
-from coresift.prompting.templates import PromptTemplates
+from coresift.prompting.templates import ClickTemplates, PromptTemplates
 
-__all__ = ["PromptTemplates", "SequenceLayout", "render_prompts"]
+__all__ = ["ClickTemplates", "PromptTemplates", "SequenceLayout", "render_prompts", "tokenise"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from coresift.prompting.templates import CompiledTemplates
 from coresift.ranking import list_lengths, list_rows
+
+Value = TypeVar("Value")
 
 
 class ItemFields:
@@ -49,9 +52,32 @@ def rendered_histories(
     rows, item = list_rows(samples["history"])
     rating = np.asarray(pc.fill_null(pc.list_flatten(samples["history_ratings"]), math.nan), dtype=np.float32)
     kept = _from_the_end(samples["history"]) < longest
-    texts = _rendered(item[kept], rating[kept], items, templates)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=len(samples)))]).tolist()
-    return [texts[start:stop] for start, stop in pairwise(bounds)]
+    return _by_sample(_rendered(item[kept], rating[kept], items, templates), rows[kept], len(samples))
+
+
+def liked_items(samples: pa.Table, like_rating: float, *, longest: int) -> list[list[bool]]:
+    """Tell which of the latest items of every sample's history were rated ``like_rating`` or better.
+
+    An item without a rating counts as liked: the user chose it.
+
+    Args:
+        samples: Table ``samples``.
+        like_rating: Lowest rating of an item that was liked.
+        longest: Items kept of each history.
+
+    Returns:
+        One list per sample, oldest item first.
+    """
+    rows, _ = list_rows(samples["history"])
+    kept = _from_the_end(samples["history"]) < longest
+    liked = pc.fill_null(pc.greater_equal(pc.list_flatten(samples["history_ratings"]), like_rating), True)
+    return _by_sample(np.asarray(liked, dtype=bool)[kept].tolist(), rows[kept], len(samples))
+
+
+def _by_sample(values: list[Value], rows: NDArray[np.int64], count: int) -> list[list[Value]]:
+    """Cut values, whose rows ascend, into one list per sample."""
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count))]).tolist()
+    return [values[start:stop] for start, stop in pairwise(bounds)]
 
 
 def rendered_responses(targets: NDArray[np.int64], items: ItemFields, templates: CompiledTemplates) -> list[str]:

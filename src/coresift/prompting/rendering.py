@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from coresift.compute import progress_bar
 from coresift.prompting.fitting import FittedPrompts, fit_prompts, tokenise
-from coresift.prompting.histories import ItemFields, rendered_histories, rendered_responses
+from coresift.prompting.histories import ItemFields
 from coresift.prompting.layouts import SequenceLayout
-from coresift.prompting.templates import CompiledTemplates, PromptTemplates
+from coresift.prompting.retrieval import similar_histories
+from coresift.prompting.templates import ClickTemplates, PromptTemplates
+from coresift.prompting.wording import ClickWording, NextItemWording, Wording
 from coresift.storage import SCHEMAS, empty_table
 
 logger = logging.getLogger(__name__)
@@ -30,25 +31,20 @@ class _Renderer:
 
     tokenizer: PreTrainedTokenizerBase
     layout: SequenceLayout
-    templates: CompiledTemplates
-    items: ItemFields
-    users: list[dict[str, object]]
-    history_length: int
-    newest_first: bool
+    wording: Wording
     longest_prompt: int
     longest_response: int
     counts: dict[str, int] = field(default_factory=lambda: {"shortened": 0, "cut": 0, "responses cut": 0})
 
     def table(self, samples: pa.Table) -> pa.Table:
         """Return the rows of ``prompts`` for a block of samples."""
-        targets = pc.list_element(samples["targets"], 0)
-        responses = rendered_responses(np.asarray(targets, dtype=np.int64), self.items, self.templates)
+        responses = self.wording.responses(samples)
         prompts = self._prompts(samples)
         prompt_ids = [self.layout.prompt(tokens) for tokens in prompts.tokens]
         response_ids = self._response_ids(responses)
         columns = {
             "sample_id": samples["sample_id"],
-            "target_id": targets,
+            "target_id": pc.list_element(samples["targets"], 0),
             "label": samples["label"],
             "prompt": prompts.texts,
             "response": responses,
@@ -59,20 +55,11 @@ class _Renderer:
         return pa.table(columns, schema=SCHEMAS["prompts"])
 
     def _prompts(self, samples: pa.Table) -> FittedPrompts:
-        histories = rendered_histories(samples, self.items, self.templates, longest=self.history_length)
-        users = samples["user_id"].to_pylist()
-
-        def render(position: int, history: list[str]) -> str:
-            ordered = history[::-1] if self.newest_first else history
-            return self.templates.prompt(ordered, self._profile(users[position]))
-
-        fitted = fit_prompts(histories, render, self.tokenizer, longest=self.longest_prompt)
+        histories, prompts = self.wording.histories(samples), self.wording.prompts(samples)
+        fitted = fit_prompts(histories, prompts, self.tokenizer, longest=self.longest_prompt)
         self.counts["shortened"] += fitted.n_shortened
         self.counts["cut"] += fitted.n_cut
         return fitted
-
-    def _profile(self, user: int) -> Mapping[str, object]:
-        return self.users[user] if self.users else {}
 
     def _response_ids(self, responses: list[str]) -> list[list[int]]:
         """Tokenise every distinct response once."""
@@ -88,12 +75,14 @@ def render_prompts(
     items: pa.Table,
     tokenizer: PreTrainedTokenizerBase,
     *,
-    templates: PromptTemplates = PromptTemplates(),  # noqa: B008 - frozen
+    templates: PromptTemplates | ClickTemplates = PromptTemplates(),  # noqa: B008 - frozen
     users: pa.Table | None = None,
     history_length: int = 8,
+    history_choice: Literal["recent", "similar"] = "recent",
     history_order: Literal["newest_first", "oldest_first"] = "newest_first",
     max_tokens: int = 128,
     max_response_tokens: int = 32,
+    item_text_vectors: Tensor | None = None,
 ) -> pa.Table:
     """Render every sample as prompt and response, and tokenise both once.
 
@@ -104,33 +93,35 @@ def render_prompts(
         samples: Table ``samples``.
         items: Table ``items``; row = item id.
         tokenizer: Tokenizer of the base model; its kind decides which special tokens stand where.
-        templates: The words around the data.
+        templates: The words around the data: they ask for the next item, or whether one item will be liked.
         users: Table ``users``; row = user id. What templates read as ``user``.
-        history_length: Latest items of a history that are read.
+        history_length: Items of a history that are read.
+        history_choice: Read the ``recent`` items, or those ``similar`` to a click sample's candidate, in time order.
         history_order: Order of the items in a prompt.
         max_tokens: Tokens of prompt and response together, special tokens included.
         max_response_tokens: Tokens of the response within that.
+        item_text_vectors: (M, d) vectors that tell which items are similar; row = item id.
 
     Returns:
         Table ``prompts``, in the order of ``samples``.
 
     Raises:
-        ValueError: If a template is wrong, or leaves no room within ``max_tokens``.
+        ValueError: If a template is wrong, or leaves no room within ``max_tokens``, or if similar items are asked for
+            without vectors, or for a prompt that must not know its target.
     """
+    if history_choice == "similar":
+        samples = _most_similar(samples, templates, item_text_vectors, longest=history_length)
     layout = SequenceLayout.of(tokenizer)
     room = max_tokens - max_response_tokens - len(layout.before) - len(layout.border)
     _check_lengths(room, max_tokens, max_response_tokens, tokenizer, layout)
-    renderer = _Renderer(
-        tokenizer=tokenizer,
-        layout=layout,
-        templates=CompiledTemplates(templates),
-        items=ItemFields(items),
-        users=[] if users is None else users.to_pylist(),
-        history_length=history_length,
-        newest_first=history_order == "newest_first",
-        longest_prompt=room,
-        longest_response=max_response_tokens,
+    catalogue, profiles = ItemFields(items), [] if users is None else users.to_pylist()
+    order: dict[str, Any] = {"history_length": history_length, "newest_first": history_order == "newest_first"}
+    wording = (
+        ClickWording(templates, catalogue, profiles, **order)
+        if isinstance(templates, ClickTemplates)
+        else NextItemWording(templates, catalogue, profiles, **order)
     )
+    renderer = _Renderer(tokenizer, layout, wording, room, max_response_tokens)
     starts = range(0, len(samples), _SAMPLES_AT_ONCE)
     blocks = [
         renderer.table(samples.slice(start, _SAMPLES_AT_ONCE))
@@ -139,6 +130,19 @@ def render_prompts(
     prompts = pa.concat_tables([empty_table("prompts"), *blocks])
     _report(prompts, tokenizer, renderer.counts)
     return prompts
+
+
+def _most_similar(
+    samples: pa.Table, templates: PromptTemplates | ClickTemplates, vectors: Tensor | None, *, longest: int
+) -> pa.Table:
+    if not isinstance(templates, ClickTemplates):
+        raise ValueError(
+            "prompting.history_choice is 'similar' to the target, so that a prompt that asks for the next item would "
+            "depend on it: use recent"
+        )
+    if vectors is None:
+        raise ValueError("prompting.history_choice 'similar' needs item_text_vectors: run the foundation pipeline")
+    return similar_histories(samples, vectors, longest=longest)
 
 
 def _check_lengths(

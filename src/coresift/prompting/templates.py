@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-VARIABLES = {"history_item": ("item",), "prompt": ("history", "user"), "response": ("target",)}
-"""Variables of each template. The prompt knows nothing of the target, so that it cannot give it away."""
-FIELDS = "title, categories, text, rating"
-"""Fields of ``item`` and ``target``; the target has no rating."""
+FIELDS = {"item": "title, categories, text, rating", "target": "title, categories, text"}
+"""Fields of the variables that are items."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,40 @@ class PromptTemplates:
     prompt: str = "{{ history | join('; ') }}\nNext:\n"
     response: str = "{{ target.title }}"
 
+    section: ClassVar[str] = "templates"
+    variables: ClassVar[dict[str, tuple[str, ...]]] = {
+        "history_item": ("item",),
+        "prompt": ("history", "user"),
+        "response": ("target",),
+    }
+    """Variables of each template. The prompt knows nothing of the target, so that it cannot give it away."""
+
+
+@dataclass(frozen=True)
+class ClickTemplates:
+    """What surrounds the data of a sample that asks whether one item will be liked (TALLRec, arXiv 2305.00447).
+
+    Attributes:
+        history_item: One item of the history; ``item`` has title, categories, text and rating (None if unknown).
+        prompt: What the model is asked; ``liked`` and ``disliked`` are lists of rendered items, ``candidate`` is the
+            item in question with title, categories and text, ``user`` the profile's columns.
+        like_rating: Lowest rating of an item that goes to ``liked``.
+        answers: The positive and the negative answer, verbatim.
+    """
+
+    history_item: str = "{{ item.title }}"
+    prompt: str = (
+        "Liked: {{ liked | join('; ') }}\nDisliked: {{ disliked | join('; ') }}\nLikes {{ candidate.title }}?\n"
+    )
+    like_rating: float = 4.0
+    answers: tuple[str, str] = ("Yes", "No")
+
+    section: ClassVar[str] = "click_templates"
+    variables: ClassVar[dict[str, tuple[str, ...]]] = {
+        "history_item": ("item",),
+        "prompt": ("liked", "disliked", "candidate", "user"),
+    }
+
 
 class CompiledTemplates:
     """The templates as functions, in a sandbox: a template reads its variables and changes nothing.
@@ -39,18 +72,18 @@ class CompiledTemplates:
         ValueError: If a template is no valid Jinja2, or reads a variable that it does not have.
     """
 
-    def __init__(self, templates: PromptTemplates) -> None:
+    def __init__(self, templates: PromptTemplates | ClickTemplates) -> None:
         environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-        sources = asdict(templates)
-        self._render = {name: _compiled(environment, name, sources[name]) for name in VARIABLES}
+        self._section, self._variables = templates.section, templates.variables
+        self._render = {name: self._compiled(environment, name, getattr(templates, name)) for name in self._variables}
 
     def history_item(self, item: Mapping[str, object]) -> str:
         """Render one item of a history."""
         return self._rendered("history_item", item=item)
 
-    def prompt(self, history: list[str], user: Mapping[str, object]) -> str:
-        """Render a prompt around the rendered items of a history."""
-        return self._rendered("prompt", history=history, user=user)
+    def prompt(self, **variables: object) -> str:
+        """Render a prompt from the variables that its template has."""
+        return self._rendered("prompt", **variables)
 
     def response(self, target: Mapping[str, object]) -> str:
         """Render a response."""
@@ -60,24 +93,26 @@ class CompiledTemplates:
         try:
             return self._render[name](variables)
         except (TemplateError, TypeError) as error:
-            raise ValueError(f"{_label(name)} cannot be rendered: {error}; {_available(name)}") from error
+            raise ValueError(f"{self._label(name)} cannot be rendered: {error}; {self._available(name)}") from error
 
+    def _compiled(self, environment: ImmutableSandboxedEnvironment, name: str, source: str) -> Callable[..., str]:
+        try:
+            unknown = meta.find_undeclared_variables(environment.parse(source)) - set(self._variables[name])
+            template = environment.from_string(source)
+        except TemplateSyntaxError as error:
+            raise ValueError(
+                f"{self._label(name)} is not valid Jinja2 in line {error.lineno}: {error.message}"
+            ) from error
+        if unknown:
+            raise ValueError(
+                f"{self._label(name)} reads '{min(unknown)}', which it does not have; {self._available(name)}"
+            )
+        return template.render
 
-def _compiled(environment: ImmutableSandboxedEnvironment, name: str, source: str) -> Callable[..., str]:
-    try:
-        unknown = meta.find_undeclared_variables(environment.parse(source)) - set(VARIABLES[name])
-        template = environment.from_string(source)
-    except TemplateSyntaxError as error:
-        raise ValueError(f"{_label(name)} is not valid Jinja2 in line {error.lineno}: {error.message}") from error
-    if unknown:
-        raise ValueError(f"{_label(name)} reads '{min(unknown)}', which it does not have; {_available(name)}")
-    return template.render
+    def _label(self, name: str) -> str:
+        return f"template prompting.{self._section}.{name}"
 
-
-def _label(name: str) -> str:
-    return f"template prompting.templates.{name}"
-
-
-def _available(name: str) -> str:
-    fields = "" if name == "prompt" else f" with the fields {FIELDS}" if name == "history_item" else f" with {FIELDS}"
-    return f"available: {', '.join(VARIABLES[name])}{fields}"
+    def _available(self, name: str) -> str:
+        variables = self._variables[name]
+        fields = FIELDS.get(variables[0], "")
+        return f"available: {', '.join(variables)}" + (f" with the fields {fields}" if fields else "")

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from coresift.recommenders.dense import DenseRecommender
+from coresift.recommenders.language_model import LanguageModelRecommender
 from coresift.recommenders.length_groups import LengthGroupedBatches
-from coresift.recommenders.protocol import AdapterOptions, Batch, Recommender, TrainingRows
+from coresift.recommenders.protocol import (
+    AdapterOptions,
+    Batch,
+    ClickRecommender,
+    RankingRecommender,
+    Recommender,
+    TrainingRows,
+)
 from coresift.recommenders.registry import RECOMMENDERS, build_recommender
+from coresift.recommenders.semantic_id import SemanticIdRecommender
+from coresift.recommenders.title_generation import TitleGenerationRecommender
 from coresift.recommenders.tokens import with_histories
+from coresift.recommenders.yes_no import YesNoRecommender
 
 __all__ = [
     "RECOMMENDERS",
     "AdapterOptions",
     "Batch",
+    "ClickRecommender",
     "DenseRecommender",
+    "LanguageModelRecommender",
     "LengthGroupedBatches",
+    "RankingRecommender",
     "Recommender",
+    "SemanticIdRecommender",
+    "TitleGenerationRecommender",
     "TrainingRows",
+    "YesNoRecommender",
     "build_recommender",
     "with_histories",
 ]

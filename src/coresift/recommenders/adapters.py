@@ -6,7 +6,8 @@ import copy
 import json
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,23 +16,37 @@ from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPP
 from torch import nn
 from transformers import PreTrainedModel
 
+from coresift.personalization import RecLoraConfig, attach_reclora, is_reclora, load_reclora
+from coresift.recommenders.answers import ANSWER_HEAD, has_answer_head
 from coresift.recommenders.protocol import AdapterOptions
 
 QUERY_AND_VALUE = (("q_proj", "v_proj"), ("query", "value"), ("q", "v"), ("q_lin", "v_lin"), ("Wqkv",), ("c_attn",))
 """What attention's query and value projections are called in the architectures of transformers."""
 
 
-def attach_adapter(body: PreTrainedModel, options: AdapterOptions, *, random_state: int) -> PeftModel:
-    """Add a fresh LoRA adapter to a model, whose own weights are frozen.
+def attach_adapter(
+    body: PreTrainedModel,
+    options: AdapterOptions,
+    *,
+    random_state: int,
+    task_type: TaskType = TaskType.FEATURE_EXTRACTION,
+) -> PeftModel:
+    """Add a fresh LoRA adapter, or a personalised mixture of them, to a model whose own weights are frozen.
+
+    An answer head is trained whole.
 
     Args:
         body: The model to adapt, in place.
         options: Rank, scale, dropout and targets.
+        task_type: What peft shall call the model's task.
         random_state: Seed of the A matrices; B starts at zero, so that the adapted model begins as the base model.
 
     Raises:
         ValueError: If no Linear layer bears a target's name.
     """
+    if options.mixture is not None:
+        with _without_peft_warnings():
+            return attach_reclora(body, _mixture(body, options, options.mixture), random_state=random_state)
     config = LoraConfig(
         r=options.r,
         lora_alpha=options.alpha,
@@ -39,11 +54,32 @@ def attach_adapter(body: PreTrainedModel, options: AdapterOptions, *, random_sta
         target_modules=adapter_targets(body, options.targets),
         use_rslora=options.use_rslora,
         use_dora=options.use_dora,
-        task_type=TaskType.FEATURE_EXTRACTION,
+        task_type=task_type,
+        modules_to_save=_trained_whole(body),
     )
     with torch.random.fork_rng(), _without_peft_warnings():
         torch.manual_seed(random_state)
         return get_peft_model(body, config)
+
+
+def _mixture(body: PreTrainedModel, options: AdapterOptions, mixture: RecLoraConfig) -> RecLoraConfig:
+    if options.use_rslora or options.use_dora:
+        raise ValueError(
+            "adapter.use_rslora and adapter.use_dora do not go with personalization.enabled: a bank scaled or "
+            "decomposed so is no sum of its adapters; set them to false"
+        )
+    return replace(
+        mixture,
+        r=options.r,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules=adapter_targets(body, options.targets),
+        modules_to_save=_trained_whole(body),
+    )
+
+
+def _trained_whole(body: PreTrainedModel) -> list[str] | None:
+    return [ANSWER_HEAD] if has_answer_head(body) else None
 
 
 def adapter_targets(body: nn.Module, wanted: Sequence[str] | None = None) -> list[str]:
@@ -56,7 +92,7 @@ def adapter_targets(body: nn.Module, wanted: Sequence[str] | None = None) -> lis
     Raises:
         ValueError: If the model has no layer of these names; the message lists the names it has.
     """
-    present = {name.rsplit(".", 1)[-1] for name, module in body.named_modules() if _adaptable(module)}
+    present = {name.rsplit(".", 1)[-1] for name, module in body.named_modules() if _adaptable(module)} - {ANSWER_HEAD}
     known = PEFT_TARGETS.get(getattr(body.config, "model_type", ""), ())
     candidates = [tuple(known), *QUERY_AND_VALUE] if wanted is None else [tuple(wanted)]
     chosen = next((names for names in candidates if names and set(names) <= present), None)
@@ -79,6 +115,8 @@ def load_adapter(body: PreTrainedModel, folder: Path) -> PeftModel:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ValueError(f"'{folder}' is not an adapter folder: it holds no adapter_model.safetensors")
     with _without_peft_warnings():
+        if is_reclora(folder):
+            return load_reclora(body, folder)
         return PeftModel.from_pretrained(body, str(folder), is_trainable=True)
 
 
@@ -102,6 +140,11 @@ def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
 def merged_model(model: PeftModel) -> PreTrainedModel:
     """Return a copy of the base model with the adapter's update added to its weights."""
     return copy.deepcopy(model).merge_and_unload()
+
+
+def without_adapter(model: PreTrainedModel | PeftModel) -> AbstractContextManager[None]:
+    """Switch an adapter off for the length of a block; a bare model stays as it is."""
+    return model.disable_adapter() if isinstance(model, PeftModel) else nullcontext()
 
 
 @contextmanager

@@ -6,9 +6,9 @@ softmax. It takes encoders and decoders.
 
 from __future__ import annotations
 
-import json
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +17,14 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from coresift.compute import in_shrinking_batches, progress_bar
 from coresift.ranking import top_items
-from coresift.recommenders.adapters import merged_model, save_adapter
-from coresift.recommenders.dense_rows import DenseBatches, DenseRows, Groups
+from coresift.recommenders.adapters import without_adapter
+from coresift.recommenders.dense_negatives import draw_hard_negatives, log_expected_counts, nearest_items
+from coresift.recommenders.dense_rows import DenseRows
 from coresift.recommenders.evaluating import evaluating
-from coresift.recommenders.length_groups import LengthGroupedBatches
+from coresift.recommenders.language_model import LanguageModelRecommender
+from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.parts import Parts
 from coresift.recommenders.pooling import pooled_unit_vectors
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.sampled_softmax import in_history, sampled_softmax
@@ -38,7 +40,7 @@ FIXED_NEGATIVES_SEED = 7919
 """Stream of the fixed negatives, apart from those of training."""
 
 
-class DenseRecommender:
+class DenseRecommender(LanguageModelRecommender):
     """Rank items by the cosine of their text's embedding with the prompt's.
 
     Args:
@@ -50,6 +52,9 @@ class DenseRecommender:
         temperature: Divides the cosines in the softmax.
         negatives: Random items of a training step beside the in-batch targets; as many are fixed for
             ``sample_loss``.
+        hard_negatives: Items per sample that are like its target for the base model, added to a training step's pool.
+        frequency_correction: Take the logarithm of an item's expected count in the pool from its logit.
+        negative_gradients: Embed items that are no target of the batch with gradients; without, they cost less.
         dtype: Precision of the model's products; vectors and losses stay float32.
         random_state: Seed of the fixed negatives.
 
@@ -58,6 +63,7 @@ class DenseRecommender:
     """
 
     name = "dense"
+    bound_options: ClassVar[tuple[str, ...]] = ("pooling",)
 
     def __init__(
         self,
@@ -69,64 +75,70 @@ class DenseRecommender:
         pooling: str = "mean",
         temperature: float = 0.05,
         negatives: int = 128,
+        hard_negatives: int = 0,
+        frequency_correction: bool = False,
+        negative_gradients: bool = True,
         dtype: torch.dtype = torch.float32,
         random_state: int = 0,
     ) -> None:
         if model.config.is_encoder_decoder:
             raise ValueError("foundation.model: the dense recommender takes an encoder or a decoder, not both in one")
-        self.model = model
-        self.tokenizer = tokenizer
-        self.base_name = base_name
+        super().__init__(model, tokenizer, base_name=base_name, dtype=dtype)
         self.pooling = pooling
         self.temperature = temperature
         self.n_negatives = min(negatives, len(item_texts))
-        self.dtype = dtype
+        self.n_hard = hard_negatives
+        self.frequency_correction = frequency_correction
+        self.negative_gradients = negative_gradients
         self.n_items = len(item_texts)
-        self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.item_tokens = RaggedIntegers.from_texts(
             item_texts, tokenizer, padding=self.padding, max_tokens=ITEM_TOKENS
         )
         generator = np.random.default_rng([random_state, FIXED_NEGATIVES_SEED])
+        self._cached_items: tuple[int, Tensor] | None = None
         self.fixed_negatives = torch.from_numpy(generator.choice(self.n_items, self.n_negatives, replace=False))
 
-    @property
-    def device(self) -> torch.device:
-        """Where the model lives."""
-        return next(self.model.parameters()).device
+    @classmethod
+    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
+        """Build the recommender from what the registry has loaded."""
+        given = parts.given
+        shared: dict[str, Any] = {
+            "base_name": parts.base_name,
+            "dtype": given.dtype,
+            "random_state": given.random_state,
+        }
+        return cls(parts.model, parts.tokenizer, given.item_texts, **shared, **options)
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> DenseRows:
         """Samples ready for a data loader; an optional ``history`` column names items that are no negatives."""
-        return DenseRows(prompts, padding=self.padding, weights=weights)
+        counted = self.n_items if self.frequency_correction else 0
+        return DenseRows(prompts, padding=self.padding, weights=weights, counted_items=counted)
 
-    def batches(
-        self,
-        prompts: pa.Table,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        weights: Tensor | None = None,
-        random_state: int = 0,
-    ) -> DenseBatches:
-        """Re-iterable batches on the model's device, in the order of the rows unless shuffled.
-
-        Every iteration embeds the fixed negatives anew with the model as it is by then.
-        """
-        rows = self.rows(prompts, weights=weights)
-        grouped = LengthGroupedBatches(rows.lengths, batch_size, random_state=random_state)
-        in_order = [list(range(start, min(start + batch_size, len(rows)))) for start in range(0, len(rows), batch_size)]
-        groups: Groups = grouped if shuffle else in_order
-        return DenseBatches(rows, groups, device=self.device, shared=self.embed_fixed_negatives)
-
-    def embed_fixed_negatives(self) -> Batch:
+    def shared_tensors(self) -> Batch:
         """Ids and vectors of the fixed negatives, without gradients, dropout off."""
         with evaluating(self.model), torch.no_grad():
             vectors = self.embed(self.model, self.item_tokens, self.fixed_negatives)
         return {"negative_ids": self.fixed_negatives.to(self.device), "negative_vectors": vectors}
 
-    def embed(self, model: nn.Module, tokens: RaggedIntegers, rows: Tensor) -> Tensor:
-        """Return unit vectors (B, d) of the token lists at ``rows``, with gradients where they are enabled."""
+    def embed(
+        self, model: nn.Module, tokens: RaggedIntegers, rows: Tensor, *, sample_id: Tensor | None = None
+    ) -> Tensor:
+        """Return unit vectors (B, d) of the token lists at ``rows``, with gradients where they are enabled.
+
+        Args:
+            model: The model.
+            tokens: Token lists.
+            rows: (B,) which of them.
+            sample_id: Of every token list; None for items, which belong to no user.
+        """
         input_ids, attention_mask = tokens.padded(rows)
-        return self.embed_tokens(model, input_ids.to(self.device), attention_mask.to(self.device))
+        with self.bind_samples(None if sample_id is None else sample_id[rows]):
+            return self.embed_tokens(model, input_ids.to(self.device), attention_mask.to(self.device))
+
+    def embed_prompts(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return unit vectors (B, d) of a batch's prompts."""
+        with self.bind_samples(batch["sample_id"]):
+            return self.embed_tokens(model, batch["input_ids"], batch["attention_mask"])
 
     def embed_by_length(self, model: nn.Module, tokens: RaggedIntegers, rows: Tensor) -> Tensor:
         """Like ``embed``, in a few groups of similar length, so that one long text does not pad all others."""
@@ -141,22 +153,48 @@ class DenseRecommender:
         return pooled_unit_vectors(states, attention_mask, self.pooling)
 
     def training_loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Sampled softmax (B,) against in-batch targets and fresh random items, all embedded with gradients.
+        """Sampled softmax (B,) against in-batch targets, fresh random items and hard negatives.
 
         Items that occur twice count once; a sample's own history gives no negatives.
         """
-        queries = self.embed_tokens(model, batch["input_ids"], batch["attention_mask"])
-        drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
-        pool = torch.cat([batch["target_id"].cpu(), drawn])
+        queries = self.embed_prompts(model, batch)
+        targets = batch["target_id"].cpu()
+        pool = torch.cat([targets, self._drawn_negatives(targets, generator)])
         candidates, columns = pool.unique(return_inverse=True)
-        vectors = self.embed_by_length(model, self.item_tokens, candidates)
+        logits = queries @ self._candidate_vectors(model, candidates, targets).T / self.temperature
+        if self.frequency_correction:
+            share = batch["target_share"].cpu()
+            expected = log_expected_counts(candidates, share, batch_size=len(targets), n_random=self.n_negatives)
+            logits = logits - expected.to(self.device)
         blocked = in_history(candidates.to(self.device), batch["history"])
-        target_columns = columns[: len(queries)].to(self.device)
-        return sampled_softmax(queries @ vectors.T / self.temperature, target_columns, blocked)
+        return sampled_softmax(logits, columns[: len(queries)].to(self.device), blocked)
+
+    def _drawn_negatives(self, targets: Tensor, generator: torch.Generator) -> Tensor:
+        drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
+        if not self.n_hard:
+            return drawn
+        return torch.cat([drawn, draw_hard_negatives(targets, self.neighbours, self.n_hard, generator)])
+
+    def _candidate_vectors(self, model: nn.Module, candidates: Tensor, targets: Tensor) -> Tensor:
+        if self.negative_gradients:
+            return self.embed_by_length(model, self.item_tokens, candidates)
+        is_target = torch.isin(candidates, targets)
+        wanted, others = is_target.nonzero().squeeze(1), (~is_target).nonzero().squeeze(1)
+        parts = [self.embed_by_length(model, self.item_tokens, candidates[wanted])]
+        if len(others):
+            with torch.no_grad():
+                parts.append(self.embed_by_length(model, self.item_tokens, candidates[others]))
+        return torch.cat(parts)[torch.cat([wanted, others]).argsort().to(self.device)]
+
+    @cached_property
+    def neighbours(self) -> Tensor:
+        """Items most like every item (M, 64) for the base model, whatever an adapter has learnt by now."""
+        with without_adapter(self.model):
+            return nearest_items(self.encode(self.item_tokens, description="Embedding items").cpu())
 
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Softmax (B,) of the target, embedded with gradients, against fixed negatives without; couples no samples."""
-        queries = self.embed_tokens(model, batch["input_ids"], batch["attention_mask"])
+        queries = self.embed_prompts(model, batch)
         targets = self.embed(model, self.item_tokens, batch["target_id"].cpu())
         own = (queries * targets).sum(1, keepdim=True)
         logits = torch.cat([own, queries @ batch["negative_vectors"].T], dim=1) / self.temperature
@@ -175,50 +213,42 @@ class DenseRecommender:
         """
         return top_items(self.prompt_vectors(prompts), self.item_vectors(), k, seen=seen)
 
+    def item_logits(self, prompts: pa.Table) -> Callable[[slice], Tensor]:
+        """What scores a slice of the prompts against every item: cosines (b, M) divided by the temperature."""
+        queries, items = self.prompt_vectors(prompts), self.item_vectors()
+        return lambda block: queries[block] @ items.T / self.temperature
+
     def prompt_vectors(self, prompts: pa.Table) -> Tensor:
         """Unit vectors (N, d) of the prompts, in their order, dropout off."""
-        return self.encode(self.rows(prompts).tokens, description="Embedding prompts")
+        rows = self.rows(prompts)
+        return self.encode(rows.tokens, sample_id=rows.sample_id, description="Embedding prompts")
 
     def item_vectors(self) -> Tensor:
-        """Unit vectors (M, d) of the whole catalogue; row = item id."""
-        return self.encode(self.item_tokens, description="Embedding items")
+        """Unit vectors (M, d) of the whole catalogue; row = item id. They are kept until a weight changes."""
+        changes = sum(parameter._version for parameter in self.model.parameters())
+        if self._cached_items is None or self._cached_items[0] != changes:
+            self._cached_items = changes, self.encode(self.item_tokens, description="Embedding items")
+        return self._cached_items[1]
 
-    def encode(self, tokens: RaggedIntegers, *, description: str, batch_size: int = ENCODING_BATCH) -> Tensor:
+    def encode(
+        self,
+        tokens: RaggedIntegers,
+        *,
+        description: str,
+        sample_id: Tensor | None = None,
+        batch_size: int = ENCODING_BATCH,
+    ) -> Tensor:
         """Embed every token list without gradients, longest first, and return (N, d) vectors in the given order."""
-        order = torch.from_numpy(np.argsort(-tokens.lengths, kind="stable"))
-        blocks = in_shrinking_batches(lambda rows: self.embed(self.model, tokens, order[rows]), len(order), batch_size)
-        total = -(-len(order) // batch_size)
-        with evaluating(self.model), torch.no_grad():
-            parts = [vectors for _, vectors in progress_bar(blocks, description=description, total=total)]
-        width = self.model.config.hidden_size
-        embedded = torch.cat(parts) if parts else torch.empty(0, width, device=self.device)
-        return torch.empty_like(embedded).index_copy_(0, order.to(embedded.device), embedded)
+        vectors = torch.empty(len(tokens), self.model.config.hidden_size, device=self.device)
 
-    def save(self, folder: Path) -> None:
-        """Write the adapter as peft does, and ``recommender.json`` with what it takes to rank with it.
+        def embed(places: Tensor) -> Tensor:
+            return self.embed(self.model, tokens, places, sample_id=sample_id)
 
-        Raises:
-            ValueError: If the model bears no adapter.
-        """
-        save_adapter(self._adapted(), folder, base_name=self.base_name)
-        facts = {
-            "name": self.name,
-            "pooling": self.pooling,
-            "temperature": self.temperature,
-            "item_text": "text",
-            "base_model": self.base_name,
-        }
-        (folder / "recommender.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        with evaluating(self.model):
+            for places, part in in_length_order(tokens.lengths, batch_size, embed, description=description):
+                vectors[places.to(self.device)] = part
+        return vectors
 
-    def save_merged(self, folder: Path) -> None:
-        """Write the base model with the adapter merged in, and its tokenizer, as an ordinary model folder."""
-        merged_model(self._adapted()).save_pretrained(str(folder))
-        self.tokenizer.save_pretrained(str(folder))
-
-    def _adapted(self) -> PeftModel:
-        if not isinstance(self.model, PeftModel):
-            raise ValueError("the recommender bears no adapter to save: build it with adapter options")
-        return self.model
-
-    def _precision(self) -> AbstractContextManager[None]:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16)
+    def facts(self) -> dict[str, object]:
+        """Options that an adapter is trained for."""
+        return {"pooling": self.pooling, "temperature": self.temperature, "item_text": "text"}

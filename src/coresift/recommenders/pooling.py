@@ -10,7 +10,12 @@ POOLINGS = ("mean", "last")
 
 
 def pooled_unit_vectors(states: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
-    """Pool the last hidden states of real tokens and scale the result to unit length.
+    """Pool like :func:`pooled_states` and scale the result to unit length."""
+    return functional.normalize(pooled_states(states, attention_mask, pooling), dim=-1)
+
+
+def pooled_states(states: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
+    """Pool the last hidden states of real tokens.
 
     Args:
         states: (B, T, d) last hidden states.
@@ -18,18 +23,16 @@ def pooled_unit_vectors(states: Tensor, attention_mask: Tensor, pooling: str) ->
         pooling: ``mean`` of the real tokens, or the ``last`` real token.
 
     Returns:
-        (B, d) float32 vectors of length 1.
+        (B, d) float32 vectors.
 
     Raises:
         ValueError: If the pooling is unknown.
     """
     if pooling == "mean":
         mask = attention_mask.unsqueeze(-1).float()
-        pooled = (states.float() * mask).sum(1) / mask.sum(1).clamp(min=1.0)
-    elif pooling == "last":
+        return (states.float() * mask).sum(1) / mask.sum(1).clamp(min=1.0)
+    if pooling == "last":
         positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
         last = (positions * attention_mask).argmax(1)
-        pooled = states[torch.arange(len(states), device=states.device), last].float()
-    else:
-        raise ValueError(f"recommender.pooling is '{pooling}': use one of {', '.join(POOLINGS)}")
-    return functional.normalize(pooled, dim=-1)
+        return states[torch.arange(len(states), device=states.device), last].float()
+    raise ValueError(f"pooling is '{pooling}': use one of {', '.join(POOLINGS)}")

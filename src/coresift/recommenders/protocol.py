@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from coresift.personalization import RecLoraConfig, SampleStates
 
 Batch: TypeAlias = dict[str, Tensor]
 """Tensors of B samples; ``input_ids`` and ``attention_mask`` are (B, T), ``weight`` is (B,)."""
@@ -27,6 +29,7 @@ class AdapterOptions:
         targets: Names of the Linear layers to adapt; None takes the query and value projections.
         use_rslora: Scale by alpha / sqrt(r) instead.
         use_dora: Decompose the weights into direction and magnitude.
+        mixture: Mix several such adapters per user; rank, scale, dropout and targets are those given here.
     """
 
     r: int = 8
@@ -35,6 +38,7 @@ class AdapterOptions:
     targets: Sequence[str] | None = None
     use_rslora: bool = False
     use_dora: bool = False
+    mixture: RecLoraConfig | None = None
 
 
 class TrainingRows(Protocol):
@@ -52,10 +56,11 @@ class TrainingRows(Protocol):
 
 
 class Recommender(Protocol):
-    """A language model that ranks the catalogue for a prompt."""
+    """A language model that can be tuned to recommend."""
 
-    name: str
+    name: ClassVar[str]
     model: nn.Module
+    states: SampleStates | None
 
     @property
     def device(self) -> torch.device:
@@ -81,11 +86,24 @@ class Recommender(Protocol):
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Loss of every sample (B,), each a function of its own sample only; for batches made by ``batches``."""
 
-    def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[Tensor, Tensor]:
-        """The k best items of every prompt: ids (N, k) int64 and scores (N, k) float32."""
-
     def save(self, folder: Path) -> None:
         """Write the tuned adapter and what else the recommender needs into an existing folder."""
 
     def save_merged(self, folder: Path) -> None:
         """Write the base model with the adapter merged in, and its tokenizer, as an ordinary model folder."""
+
+
+@runtime_checkable
+class RankingRecommender(Recommender, Protocol):
+    """A language model that ranks the catalogue for a prompt."""
+
+    def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[Tensor, Tensor]:
+        """The k best items of every prompt: ids (N, k) int64 and scores (N, k) float32; -1 pads short lists."""
+
+
+@runtime_checkable
+class ClickRecommender(Recommender, Protocol):
+    """A language model that predicts whether a user will like the item a prompt asks about."""
+
+    def click_probabilities(self, prompts: pa.Table) -> Tensor:
+        """Probability (N,) float32 of a click for every prompt."""

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from peft import PeftModel
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from coresift.compute import resolve_device, resolve_dtype
-from coresift.foundation import base_model_location, load_body, load_tokenizer
-from coresift.recommenders.adapters import attach_adapter, load_adapter
+from coresift.foundation import load_tokenizer
+from coresift.personalization import RecLoraModel, SampleStates, check_surrogate
 from coresift.recommenders.dense import DenseRecommender
-from coresift.recommenders.protocol import AdapterOptions, Recommender
-from coresift.storage import fingerprint
+from coresift.recommenders.language_model import FACTS_FILE, LanguageModelRecommender
+from coresift.recommenders.parts import Given, Parts
+from coresift.recommenders.protocol import AdapterOptions
+from coresift.recommenders.semantic_id import SemanticIdRecommender
+from coresift.recommenders.title_generation import TitleGenerationRecommender
+from coresift.recommenders.yes_no import YesNoRecommender
 
-RECOMMENDERS: dict[str, Callable[..., Recommender]] = {"dense": DenseRecommender}
+RECOMMENDERS: dict[str, type[LanguageModelRecommender]] = {
+    kind.name: kind for kind in (TitleGenerationRecommender, YesNoRecommender, SemanticIdRecommender, DenseRecommender)
+}
 """Recommenders by the name that ``recommender.name`` takes."""
-OF_THE_MODEL = ("pooling",)
-"""Options that an adapter was trained for and that must not change afterwards."""
 
 
 def build_recommender(
@@ -30,11 +35,15 @@ def build_recommender(
     items: pa.Table,
     adapter: AdapterOptions | None = None,
     adapter_folder: Path | None = None,
+    states: SampleStates | None = None,
+    item_counts: Tensor | None = None,
+    semantic_ids: pa.Table | None = None,
+    probe: bool = False,
     device: str = "auto",
     dtype: str = "float32",
     random_state: int = 0,
     **options: Any,  # noqa: ANN401 - each recommender types its own
-) -> Recommender:
+) -> LanguageModelRecommender:
     """Build a recommender: bare, with a fresh adapter, or with a tuned one.
 
     Args:
@@ -43,6 +52,10 @@ def build_recommender(
         items: Table ``items``; row = item id.
         adapter: Options of a fresh LoRA adapter; None and no folder: the untuned model.
         adapter_folder: Folder of a tuned adapter.
+        states: The surrogate's states, which a personalised adapter reads; None mixes evenly for all users.
+        item_counts: (M,) training interactions of every item, for recommenders that weigh by popularity.
+        semantic_ids: Table ``semantic_ids``, which recommender semantic_id reads.
+        probe: Only gradients will be measured: a fresh adapter is attached even where training moves all weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         dtype: ``auto``, ``float32`` or ``bfloat16``.
         random_state: Seed of the adapter's start and of fixed negatives.
@@ -54,52 +67,47 @@ def build_recommender(
     """
     if name not in RECOMMENDERS:
         raise ValueError(f"recommender.name is '{name}': use one of {', '.join(sorted(RECOMMENDERS))}")
-    location = base_model_name(base_model)
-    if adapter_folder is not None:
-        _check_adapter(adapter_folder, {"name": name, "base_model": location} | options)
+    kind = RECOMMENDERS[name]
+    _check_items(items)
     place = resolve_device(device)
-    precision = resolve_dtype(dtype, place)
-    body = load_body(base_model, dtype=precision)
-    model = _adapted(body, adapter, adapter_folder, random_state=random_state).to(place)
-    return RECOMMENDERS[name](
-        model,
-        load_tokenizer(base_model),
-        _item_texts(items),
-        base_name=location,
-        dtype=precision,
-        random_state=random_state,
-        **options,
-    )
+    given = Given(base_model, items, resolve_dtype(dtype, place), random_state, item_counts, semantic_ids)
+    base_name = kind.name_base(given, options)
+    if adapter_folder is not None:
+        _check_adapter(adapter_folder, kind, {"name": name, "base_model": base_name} | options)
+    model: PreTrainedModel | PeftModel = kind.load_base(given, options)
+    if adapter_folder is not None:
+        model = kind.load_tuned(model, adapter_folder)
+    elif adapter is not None:
+        model = kind.make_tunable(model, adapter, given, options, probe=probe)
+    parts = Parts(model.to(place), load_tokenizer(base_model), base_name, given)
+    recommender = kind.from_parts(parts, options)
+    recommender.states = _checked_states(recommender.model, states)
+    return recommender
 
 
-def base_model_name(base_model: Path) -> str:
-    """Return the hub id of a base model, or the fingerprint of one that lies in a local folder."""
-    location = base_model_location(base_model)
-    return fingerprint(Path(location)) if Path(location).is_dir() else location
+def _checked_states(model: nn.Module, states: SampleStates | None) -> SampleStates | None:
+    if states is not None and isinstance(model, RecLoraModel):
+        check_surrogate(model.reclora, states.surrogate)
+    return states
 
 
-def _adapted(
-    body: PreTrainedModel, adapter: AdapterOptions | None, folder: Path | None, *, random_state: int
-) -> PreTrainedModel:
-    if folder is not None:
-        return load_adapter(body, folder)
-    return body if adapter is None else attach_adapter(body, adapter, random_state=random_state)
-
-
-def _check_adapter(folder: Path, wanted: dict[str, object]) -> None:
-    facts_file = folder / "recommender.json"
+def _check_adapter(folder: Path, kind: type[LanguageModelRecommender], wanted: dict[str, Any]) -> None:
+    facts_file = folder / FACTS_FILE
     if not facts_file.is_file():
         raise ValueError(f"'{folder}' holds no recommender.json: it was not written by the finetuning pipeline")
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
-    for key in ("name", "base_model", *OF_THE_MODEL):
-        if key in wanted and wanted[key] != facts.get(key):
+    for key in ("name", "base_model", *kind.bound_options):
+        if key in wanted and _plain(wanted[key]) != facts.get(key):
             raise ValueError(
                 f"the adapter in '{folder}' was tuned with {key} {facts.get(key)!r}, not {wanted[key]!r}: "
                 "run the finetuning pipeline again, or go back to these parameters"
             )
 
 
-def _item_texts(items: pa.Table) -> list[str]:
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _check_items(items: pa.Table) -> None:
     if items["item_id"].to_pylist() != list(range(len(items))):
         raise ValueError("items: item_id must run from 0 without gaps; run the ingestion pipeline again")
-    return [text or "" for text in items["text"].to_pylist()]

@@ -63,13 +63,19 @@ class RaggedIntegers:
         """Length of every list (N,)."""
         return np.diff(self.offsets.numpy())
 
-    def padded(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the lists at ``rows`` (B,) as (B, T) integers padded on the right, and the mask of real cells."""
+    def padded(self, rows: Tensor, *, left: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the lists at ``rows`` (B,) as (B, T) integers, and the mask of real cells.
+
+        Args:
+            rows: Which lists.
+            left: Pad in front of a shorter list, so that all end in the last column, instead of behind it.
+        """
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts
-        columns = torch.arange(max(1, int(lengths.max())))
-        mask = columns < lengths[:, None]
-        cells = torch.where(mask, starts[:, None] + columns, 0)
+        width = max(1, int(lengths.max()))
+        places = torch.arange(width) - (width - lengths[:, None] if left else 0)
+        mask = (places >= 0) & (places < lengths[:, None])
+        cells = torch.where(mask, starts[:, None] + places, 0)
         filled = self.values[cells] if len(self.values) else torch.zeros_like(cells)
         return torch.where(mask, filled, self.padding), mask.long()
 

@@ -1,0 +1,216 @@
+"""Does every recommender learn? Each one beside its untuned self and the most popular items, on the embedded corpus.
+
+    python benchmarks/recommenders.py            # three seeds; resumes at the next cell after a kill
+    python benchmarks/recommenders.py --quick    # the tiny corpus, one seed, few steps
+    python benchmarks/recommenders.py --only dense,dense_hard
+
+Ranking recommenders rank the full catalogue for every test user, history masked; yes_no predicts the test impressions.
+"Clearly beats" means that the lower end of the paired 95 % bootstrap interval of the difference, each side averaged
+over the seeds, is above 0. For log loss the sign is turned, so that more is better everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+
+from coresift.evaluation import most_popular, predict_by_rates
+from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
+from coresift.recommenders import AdapterOptions, LanguageModelRecommender, build_recommender, with_histories
+
+K = 50
+EXACT_USERS = 500
+"""Test users of exact likelihoods at most."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: a recommender, its options, how it is trained."""
+
+    recommender: str
+    options: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    n_samples: int = 2048
+    users: int = 0
+
+
+WRITING = {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}
+CASES = {
+    "dense": Case("dense"),
+    "dense_hard": Case("dense", {"hard_negatives": 4}),
+    "dense_frequency": Case("dense", {"frequency_correction": True}),
+    "dense_frozen_negatives": Case("dense", {"negative_gradients": False}),
+    "title_grounding": Case("title_generation", {"decoding": "grounding"}, WRITING),
+    "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, WRITING),
+    "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, WRITING, users=EXACT_USERS),
+    "semantic_id": Case("semantic_id", {}, {"batch_size": 128, "epochs": 10, "learning_rate": 3e-3}, n_samples=0),
+    "yes_no": Case("yes_no", {}, {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}, n_samples=4096),
+}
+
+
+class Corpus:
+    """Samples, prompts, items and base model of a run that is made once.
+
+    Args:
+        folder: Where the run goes.
+        name: Recommender that the prompts are rendered for.
+        environment: Kedro environment.
+        samples: How training samples are cut.
+    """
+
+    def __init__(self, folder: Path, name: str, environment: str, samples: str) -> None:
+        if not (folder / "whole").exists():
+            values = [f"data_dir={folder}", f"recommender.name={name}", f"ingestion.samples={samples}"]
+            command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
+            command += ["--pipelines=ingestion,foundation,prompting", "--params", ",".join(values)]
+            subprocess.run(command, check=True)
+            (folder / "whole").touch()
+        self.items = newest(folder, "intermediate/items.parquet")
+        self.interactions = newest(folder, "intermediate/interactions.parquet")
+        self.samples = newest(folder, "primary/samples.parquet")
+        self.prompts = with_histories(newest(folder, "primary/prompts.parquet"), self.samples)
+        self.semantic_ids = newest(folder, "primary/semantic_ids.parquet")
+        self.base_model = max((folder / "primary/base_model").iterdir()) / "base_model"
+
+    def tested(self, n_users: int) -> tuple[pa.Table, pa.Table]:
+        """Test samples and their prompts, at most ``n_users`` of them drawn at random; 0 takes all."""
+        test = self.samples.filter(pc.equal(self.samples["split"], 2))
+        chosen = np.sort(np.random.default_rng(0).permutation(len(test))[: n_users or len(test)])
+        test = test.take(chosen)
+        return test, self.prompts.filter(pc.is_in(self.prompts["sample_id"], test["sample_id"]))
+
+    def drawn(self, count: int, seed: int) -> pa.Table:
+        """A random coreset of ``count`` training samples with equal weights; 0 takes all."""
+        train = self.samples.filter(pc.equal(self.samples["split"], 0))["sample_id"].to_numpy()
+        ids = np.sort(np.random.default_rng(seed).permutation(train)[: count or len(train)])
+        return pa.table({"sample_id": pa.array(ids, pa.int32()), "weight": pa.array(np.ones(len(ids)), pa.float32())})
+
+
+def newest(folder: Path, dataset: str) -> pa.Table:
+    """A table's newest version."""
+    return pq.read_table(max((folder / dataset).iterdir()) / Path(dataset).name)
+
+
+def measure(corpus: Corpus, case: Case, seed: int, quick: bool) -> dict[str, np.ndarray]:
+    """Per-user (or per-impression) figures of the tuned, the untuned and the most popular side."""
+    torch.set_num_threads(max(1, torch.get_num_threads()))
+    shared: dict[str, Any] = {"base_model": corpus.base_model, "items": corpus.items, "random_state": seed}
+    shared |= {"semantic_ids": corpus.semantic_ids, **case.options}
+    test, prompts = corpus.tested(40 if quick else case.users)
+    untuned = figures(build_recommender(case.recommender, **shared), test, prompts)
+    model = build_recommender(case.recommender, adapter=AdapterOptions(), **shared)
+    training = {"min_steps": 1, "validation_samples": 0} | ({} if case.training else {"min_steps": 128})
+    training |= case.training | ({"epochs": 2} if quick else {})
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        coreset = corpus.drawn(64 if quick and case.n_samples else case.n_samples, seed)
+        options = FineTuningOptions(**training)
+        fine_tune(model, corpus.prompts, coreset=coreset, work_folder=Path(folder), options=options, random_state=seed)
+    trained = time.perf_counter()
+    tuned = figures(model, test, prompts)
+    seconds = {"training": trained - started, "ranking": time.perf_counter() - trained}
+    return {"tuned": tuned, "untuned": untuned, "popular": popular(corpus, case, test), **seconds}
+
+
+def figures(recommender: LanguageModelRecommender, test: pa.Table, prompts: pa.Table) -> np.ndarray:
+    """Recall@10 and ndcg@10 of every user (U, 2), or minus log loss and probability of every impression (N, 2)."""
+    if recommender.name == "yes_no":
+        return of_clicks(recommender.click_probabilities(prompts).numpy(), test)
+    ids, _ = recommender.rank(prompts, K, test["history"].combine_chunks())
+    return of_lists(ids, test)
+
+
+def popular(corpus: Corpus, case: Case, test: pa.Table) -> np.ndarray:
+    """The same figures of the most popular items, or of the share of clicks that an item had before."""
+    if case.recommender == "yes_no":
+        rates = predict_by_rates(corpus.samples)
+        rates = rates.filter(pc.equal(rates["method"], "item_click_rate")).sort_by("sample_id")
+        rates = rates.filter(pc.is_in(rates["sample_id"], test["sample_id"]))
+        return of_clicks(rates["probability"].to_numpy(), test)
+    seen = test["history"].combine_chunks()
+    return of_lists(most_popular(corpus.interactions, len(corpus.items), len(test), K, seen=seen)[0], test)
+
+
+def of_lists(ids: torch.Tensor, test: pa.Table) -> np.ndarray:
+    """Recall@10 and ndcg@10 of every user (U, 2)."""
+    metrics = ranking_metrics(ids.numpy(), test["targets"].combine_chunks())
+    return np.stack([metrics["recall@10"], metrics["ndcg@10"]], axis=1)
+
+
+def of_clicks(probability: np.ndarray, test: pa.Table) -> np.ndarray:
+    """Minus the log loss, and the probability, of every impression (N, 2)."""
+    return np.stack([-click_log_losses(probability.astype(float), test["label"].to_numpy()), probability], axis=1)
+
+
+def cell(out: Path, name: str, corpus: Corpus, seed: int, quick: bool) -> dict[str, np.ndarray]:
+    """One measurement, read back where an earlier run left it."""
+    file = out / f"{name}-{seed}{'-quick' if quick else ''}.npz"
+    if not file.exists():
+        print(f"{name}, seed {seed}", flush=True)
+        draft = file.with_suffix(".draft.npz")
+        np.savez(draft, **measure(corpus, CASES[name], seed, quick))
+        draft.rename(file)
+    return dict(np.load(file))
+
+
+def report(name: str, runs: list[dict[str, np.ndarray]], labels: np.ndarray | None) -> dict[str, Any]:
+    """Print and return one row of the table."""
+    mean = {side: np.mean([run[side] for run in runs], axis=0) for side in ("tuned", "untuned", "popular")}
+    first = {side: values[:, 0] for side, values in mean.items()}
+    against = {side: paired_bootstrap(first["tuned"], first[side]) for side in ("untuned", "popular")}
+    row = {side: bootstrap_mean(values) for side, values in first.items()}
+    row |= {f"over_{side}": [found.mean_difference, found.low, found.high] for side, found in against.items()}
+    row |= {f"seconds_{what}": float(np.mean([run[what] for run in runs])) for what in ("training", "ranking")}
+    if labels is not None:
+        row["auc"] = {
+            side: float(np.mean([click_metrics(run[side][:, 1], labels)["auc"] for run in runs])) for side in mean
+        }
+    verdicts = ", ".join(f"{'beats' if found.low > 0 else 'not above'} {side}" for side, found in against.items())
+    print(
+        f"{name:24} tuned {row['tuned'][0]:.4f} ({row['tuned'][1]:.4f} to {row['tuned'][2]:.4f})  "
+        f"untuned {row['untuned'][0]:.4f}  popular {row['popular'][0]:.4f}  {verdicts}  "
+        f"training {row['seconds_training']:.0f} s, ranking {row['seconds_ranking']:.0f} s {row.get('auc', '')}"
+    )
+    return row
+
+
+def main() -> None:
+    """Measure every cell, print the table and save it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/recommenders"), help="cells and corpora")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(CASES), help="rows of the table, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="the tiny corpus, one seed, few steps")
+    options = parser.parse_args()
+    out = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
+    table, corpora = {}, {}
+    for name in options.only.split(","):
+        clicks = CASES[name].recommender == "yes_no"
+        kind = ("yes_no", "click") if clicks else ("semantic_id", "all_prefixes")
+        if kind not in corpora:
+            corpora[kind] = Corpus(out / f"corpus-{environment}-{kind[0]}", kind[0], environment, kind[1])
+        corpus = corpora[kind]
+        runs = [cell(out, name, corpus, seed, options.quick) for seed in range(seeds)]
+        tested = corpus.tested(40 if options.quick else CASES[name].users)[0]
+        table[name] = report(name, runs, tested["label"].to_numpy() if clicks else None)
+    (out / "table.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

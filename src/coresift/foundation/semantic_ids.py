@@ -1,0 +1,78 @@
+"""Semantic ids: a few codes per item, learnt from its text, of which similar items share the first (TIGER)."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from coresift.foundation.residual_quantiser import SemanticIdOptions, train_quantiser
+from coresift.storage import SCHEMAS
+
+logger = logging.getLogger(__name__)
+
+_SMALLEST_CODEBOOK, _LARGEST_CODEBOOK = 4, 256
+
+
+def learn_semantic_ids(
+    vectors: dict[str, Tensor],
+    *,
+    options: SemanticIdOptions = SemanticIdOptions(),  # noqa: B008 - frozen
+    random_state: int = 0,
+) -> pa.Table:
+    """Learn the codes of every item from the vectors of item texts.
+
+    A last code tells items apart whose other codes are the same: it counts them by their id from 0.
+
+    Args:
+        vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them.
+        options: Shape and training of the quantiser.
+        random_state: Seed.
+
+    Returns:
+        Table ``semantic_ids``: item_id, and codes of length levels + 1, no two alike.
+
+    Raises:
+        ValueError: If there are fewer than two distinct vectors.
+    """
+    data = vectors["vector"].float()
+    n_distinct = len(torch.unique(data, dim=0))
+    if n_distinct < 2:
+        raise ValueError("semantic ids need at least two different item texts: check the titles of the items")
+    size = min(options.codebook_size or _codebook_size(len(data)), n_distinct)
+    quantiser = train_quantiser(data, size, options, random_state=random_state)
+    with torch.no_grad():
+        codes = quantiser.quantise(quantiser.encoder(data))[0].numpy()
+    complete = np.column_stack([codes, _collision_codes(codes)])
+    _report(codes, complete, size)
+    columns = [vectors["item_id"].numpy(), list(complete.astype(np.int16))]
+    return pa.table(dict(zip(SCHEMAS["semantic_ids"].names, columns, strict=True)), schema=SCHEMAS["semantic_ids"])
+
+
+def _codebook_size(n_items: int) -> int:
+    return int(np.clip(2 ** round(np.log2(np.sqrt(n_items))), _SMALLEST_CODEBOOK, _LARGEST_CODEBOOK))
+
+
+def _collision_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many items before each one have the same codes (M,)."""
+    groups = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(groups, kind="stable")
+    first = np.searchsorted(groups[order], groups[order])
+    collisions = np.empty(len(codes), dtype=np.int64)
+    collisions[order] = np.arange(len(codes)) - first
+    return collisions
+
+
+def _report(codes: NDArray[np.int64], complete: NDArray[np.int64], size: int) -> None:
+    used = [len(np.unique(level)) for level in codes.T]
+    logger.info(
+        "Semantic ids: %s of %d codes used per level; %d of %d items share their codes with one before them.",
+        ", ".join(map(str, used)),
+        size,
+        int((complete[:, -1] > 0).sum()),
+        len(codes),
+    )

@@ -1,0 +1,85 @@
+"""Beam search that can only write what is in the catalogue."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+
+from coresift.recommenders.protocol import Batch
+from coresift.recommenders.token_trie import TokenTrie
+
+
+class TrieConstraint(LogitsProcessor):
+    """Forbids every token that leads out of the tree, for all rows at once.
+
+    Args:
+        trie: The sequences that may be written.
+        start: Columns of the input before what is written.
+    """
+
+    def __init__(self, trie: TokenTrie, start: int) -> None:
+        self.trie = trie
+        self.start = start
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Return scores (R, vocabulary) with forbidden tokens at minus infinity."""
+        allowed = self.trie.allowed(self.trie.walk(input_ids[:, self.start :]))
+        return scores.masked_fill(~allowed[:, : scores.shape[1]], -torch.inf)
+
+
+def best_sequences(
+    model: PreTrainedModel, inputs: Batch, trie: TokenTrie, *, beams: int, start: int, end: int, padding: int
+) -> tuple[Tensor, Tensor]:
+    """Find the likeliest sequences of a tree for every row by beam search.
+
+    Scores are sums of log-probabilities over the whole vocabulary, so that they are log-likelihoods; sequences that the
+    search has lost on the way are missing.
+
+    Args:
+        model: What generates; its own logits decide within the tree.
+        inputs: What ``generate`` takes besides settings: ``input_ids`` and ``attention_mask`` (B, T).
+        trie: The sequences that may be written.
+        beams: Sequences kept at every step, and returned at most.
+        start: Columns that are there before the first written token.
+        end: Token that ends every sequence.
+        padding: Token behind a shorter sequence.
+
+    Returns:
+        Leaves (B, beams) of the tree, best first, -1 where nothing more was found, and log-likelihoods (B, beams)
+        float32, minus infinity there.
+    """
+    settings = beam_settings(beams, returned=beams, longest=trie.longest, end=end, padding=padding)
+    output = model.generate(
+        **inputs, generation_config=settings, logits_processor=LogitsProcessorList([TrieConstraint(trie, start)])
+    )
+    leaves = _leaves(trie, output.sequences[:, start:], padding).view(-1, beams)
+    scores = output.sequences_scores.float().view(-1, beams)
+    found = (leaves >= 0) & scores.isfinite()
+    return leaves.masked_fill(~found, -1), scores.masked_fill(~found, -torch.inf)
+
+
+def beam_settings(beams: int, *, returned: int, longest: int, end: int, padding: int) -> GenerationConfig:
+    """Return settings of a beam search whose scores are sums of log-probabilities, without chance."""
+    return GenerationConfig(
+        num_beams=beams,
+        num_return_sequences=returned,
+        max_new_tokens=longest,
+        do_sample=False,
+        length_penalty=0.0,
+        early_stopping=False,
+        eos_token_id=end,
+        pad_token_id=padding,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+
+
+def _leaves(trie: TokenTrie, written: Tensor, padding: int) -> Tensor:
+    """Walk each row until it ends in a leaf; the padding behind it is not read. -1 where no leaf is reached."""
+    nodes = torch.zeros(len(written), dtype=torch.int64, device=written.device)
+    for column in written.T:
+        at_end = (nodes > 0) & (trie.n_children[nodes.clamp(min=0)] == 0)
+        nodes = torch.where(at_end, nodes, trie.step(nodes, column))
+    reached = (nodes > 0) & (trie.n_children[nodes.clamp(min=0)] == 0)
+    return torch.where(reached, nodes, -1)

@@ -1,0 +1,174 @@
+"""What all recommenders on a language model share: where it lives, how it computes, how it is saved."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+import torch
+from peft import PeftModel, TaskType
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from coresift.foundation import base_model_name, load_body
+from coresift.personalization import RecLoraModel, SampleStates, bind_states
+from coresift.recommenders.adapters import attach_adapter, load_adapter, merged_model, save_adapter
+from coresift.recommenders.parts import Given, Parts
+from coresift.recommenders.protocol import AdapterOptions, Batch, TrainingRows
+from coresift.recommenders.row_batches import RowBatches, groups_of
+
+FACTS_FILE = "recommender.json"
+"""What an adapter was trained for: name, base model and the options that must not change afterwards."""
+
+
+class LanguageModelRecommender(ABC):
+    """A language model, its tokenizer, and how both are kept.
+
+    Args:
+        model: The model, bare or with an adapter.
+        tokenizer: Its tokenizer.
+        base_name: Hub id or fingerprint of the base model.
+        dtype: Precision of the model's products; losses stay float32.
+
+    Attributes:
+        states: The surrogate's states, which a personalised model reads; None mixes evenly for all users.
+    """
+
+    name: ClassVar[str]
+    bound_options: ClassVar[tuple[str, ...]] = ()
+    """Options that an adapter was trained for and that must not change afterwards."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        base_name: str,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.base_name = base_name
+        self.dtype = dtype
+        self.padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.states: SampleStates | None = None
+
+    @classmethod
+    def name_base(cls, given: Given, options: dict[str, Any]) -> str:
+        """Return the hub id of the base model, or the fingerprint of one that lies in a local folder."""
+        return base_model_name(given.base_model)
+
+    @classmethod
+    def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
+        """Load the base model in the form that this recommender takes: the body, without a head."""
+        return load_body(given.base_model, dtype=given.dtype)
+
+    @classmethod
+    def task_of(cls, base: PreTrainedModel) -> TaskType:
+        """What peft shall call the model's task."""
+        return TaskType.FEATURE_EXTRACTION
+
+    @classmethod
+    def make_tunable(
+        cls, base: PreTrainedModel, adapter: AdapterOptions, given: Given, options: dict[str, Any], *, probe: bool
+    ) -> PreTrainedModel | PeftModel:
+        """Add a fresh adapter.
+
+        Args:
+            base: The base model, changed in place.
+            adapter: Options of the adapter.
+            given: The data, and the seed.
+            options: Those of the recommender.
+            probe: Only gradients are measured, which takes an adapter even where training moves all weights.
+        """
+        return attach_adapter(base, adapter, random_state=given.random_state, task_type=cls.task_of(base))
+
+    @classmethod
+    def load_tuned(cls, base: PreTrainedModel, folder: Path) -> PreTrainedModel | PeftModel:
+        """Put what was tuned on the base model."""
+        return load_adapter(base, folder)
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
+        """Build the recommender from what the registry has loaded, and its own options."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        return next(self.model.parameters()).device
+
+    def bind_samples(self, sample_id: Tensor | None) -> AbstractContextManager[None]:
+        """Say whose samples (B,) the model reads within a block; None for text that belongs to no user.
+
+        Every reading of a prompt stands in such a block, in losses too. A model that is not personalised ignores it.
+        """
+        if not isinstance(self.model, RecLoraModel):
+            return nullcontext()
+        if self.states is None or sample_id is None:
+            return bind_states(self.model, None)
+        return bind_states(self.model, self.states.of(sample_id))
+
+    @abstractmethod
+    def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> TrainingRows:
+        """Samples ready for a data loader."""
+
+    def batches(
+        self,
+        prompts: pa.Table,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        weights: Tensor | None = None,
+        random_state: int = 0,
+    ) -> RowBatches:
+        """Re-iterable batches on the model's device, in the order of the rows unless shuffled."""
+        rows = self.rows(prompts, weights=weights)
+        groups = groups_of(rows, batch_size, shuffle=shuffle, random_state=random_state)
+        return RowBatches(rows, groups, device=self.device, shared=self.shared_tensors)
+
+    @abstractmethod
+    def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Loss of every sample (B,), each a function of its own sample only; for batches made by ``batches``."""
+
+    def training_loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Loss of every sample (B,) for a training step: that of the samples alone, with nothing drawn."""
+        return self.sample_loss(model, batch)
+
+    def shared_tensors(self) -> Batch:
+        """Tensors that every batch gets beside its own, made anew for each pass over the batches."""
+        return {}
+
+    def facts(self) -> dict[str, object]:
+        """Options that an adapter is trained for."""
+        return {}
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter as peft does, and ``recommender.json`` with what it takes to use it.
+
+        Raises:
+            ValueError: If the model bears no adapter.
+        """
+        save_adapter(self._adapted(), folder, base_name=self.base_name)
+        self._save_facts(folder)
+
+    def save_merged(self, folder: Path) -> None:
+        """Write the base model with the adapter merged in, and its tokenizer, as an ordinary model folder."""
+        merged_model(self._adapted()).save_pretrained(str(folder))
+        self.tokenizer.save_pretrained(str(folder))
+
+    def _save_facts(self, folder: Path) -> None:
+        facts = {"name": self.name, "base_model": self.base_name, **self.facts()}
+        (folder / FACTS_FILE).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+    def _adapted(self) -> PeftModel:
+        if not isinstance(self.model, PeftModel):
+            raise ValueError("the recommender bears no adapter to save: build it with adapter options")
+        return self.model
+
+    def _precision(self) -> AbstractContextManager[None]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16)

@@ -1,0 +1,46 @@
+"""Texts as the state of their last token in the base model, which no adapter changes."""
+
+from __future__ import annotations
+
+import torch
+from peft import PeftModel
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from coresift.recommenders.adapters import without_adapter
+from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.pooling import pooled_states
+from coresift.recommenders.tokens import RaggedIntegers
+
+TEXTS_AT_ONCE = 256
+"""Texts embedded at once."""
+MAX_TOKENS = 128
+"""Longest text in tokens; the rest is not read."""
+
+
+def last_token_vectors(
+    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], *, padding: int
+) -> Tensor:
+    """Return the last hidden state (N, d) float32 of every text's last token.
+
+    Args:
+        model: A causal language model in evaluation mode; an adapter on it is switched off.
+        tokenizer: Its tokenizer.
+        texts: Texts to embed; an empty one is read as its special tokens, or as a space where there are none.
+        padding: Token behind a shorter text.
+    """
+    read = [text or " " for text in texts]
+    tokens = RaggedIntegers.from_texts(read, tokenizer, padding=padding, max_tokens=MAX_TOKENS)
+    body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
+    device = next(body.parameters()).device
+
+    def embed(places: Tensor) -> Tensor:
+        input_ids, mask = (part.to(device) for part in tokens.padded(places))
+        states = body(input_ids=input_ids, attention_mask=mask, use_cache=False).last_hidden_state
+        return pooled_states(states, mask, "last").cpu()
+
+    vectors = torch.empty(len(read), model.config.hidden_size)
+    with without_adapter(model):
+        for places, part in in_length_order(tokens.lengths, TEXTS_AT_ONCE, embed, description="Embedding titles"):
+            vectors[places] = part
+    return vectors

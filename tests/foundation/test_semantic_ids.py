@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from coresift.foundation import SemanticIdOptions, learn_semantic_ids
+from coresift.foundation.residual_quantiser import ResidualQuantiser, train_quantiser
+from coresift.pipelines.foundation.params import SemanticIdParameters
+from coresift.storage import SCHEMAS
+
+QUICK = SemanticIdOptions(levels=2, codebook_size=8, latent=8, steps=200, batch_size=64)
+
+SHORT = replace(QUICK, steps=10)
+
+
+def clustered(n_groups=8, per_group=12, width=16, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.nn.functional.normalize(torch.randn(n_groups, width, generator=generator), dim=1)
+    spread = 0.15 * torch.randn(n_groups, per_group, width, generator=generator)
+    vectors = (centres[:, None] + spread).reshape(-1, width)
+    return {"item_id": torch.arange(len(vectors)), "vector": vectors}
+
+
+def codes_of(table):
+    return np.array(table["codes"].to_pylist())
+
+
+def test_no_two_items_have_the_same_codes_and_similar_items_share_the_first():
+    table = learn_semantic_ids(clustered(), options=QUICK)
+    codes = codes_of(table)
+    assert table.schema == SCHEMAS["semantic_ids"]
+    assert codes.shape == (96, 3)
+    assert len(np.unique(codes, axis=0)) == 96
+    groups = codes[:, 0].reshape(8, 12)
+    shared = np.mean([np.bincount(group).max() / 12 for group in groups])
+    assert shared > 0.8
+    assert len(np.unique(codes[:, 0])) >= 6
+
+
+def test_equal_texts_differ_in_the_last_code_only_counted_by_id():
+    vectors = clustered(2, 2)
+    vectors["vector"][[1, 3]] = vectors["vector"][0].clone()
+    codes = codes_of(learn_semantic_ids(vectors, options=SHORT))
+    assert (codes[[1, 3], :2] == codes[0, :2]).all()
+    assert codes[[0, 1, 3], 2].tolist() == [0, 1, 2]
+    assert codes[2, 2] == 0
+
+
+def test_equal_inputs_give_equal_codes_and_the_seed_matters():
+    first, again, other = (learn_semantic_ids(clustered(), options=SHORT, random_state=seed) for seed in (0, 0, 1))
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+def test_training_lowers_the_error_below_that_of_one_code_for_all():
+    vectors = clustered()["vector"]
+    quantiser = train_quantiser(vectors, 8, QUICK, random_state=0)
+    with torch.no_grad():
+        chosen = torch.stack(quantiser.quantise(quantiser.encoder(vectors))[2]).sum(0)
+        error = (quantiser.decoder(chosen) - vectors).square().sum(1).mean()
+    assert error < 0.5 * (vectors - vectors.mean(0)).square().sum(1).mean()
+
+
+def test_dead_codes_come_back_to_life():
+    vectors = clustered()["vector"]
+    quantiser = ResidualQuantiser(16, 8, QUICK)
+    quantiser.start_from_clusters(vectors, 0)
+    with torch.no_grad():
+        quantiser.codebooks[0, 3] = 1e6
+    assert quantiser.revive_dead_codes(vectors, torch.Generator().manual_seed(0)) >= 1
+    assert quantiser.codebooks[0, 3].abs().max() < 100
+
+
+def test_one_text_for_all_items_is_refused():
+    with pytest.raises(ValueError, match="at least two different item texts"):
+        learn_semantic_ids({"item_id": torch.arange(3), "vector": torch.ones(3, 4)})
+
+
+def test_parameters_are_the_library_s_defaults():
+    assert SemanticIdOptions(**SemanticIdParameters().model_dump()) == SemanticIdOptions()
+
+
+def test_the_table_is_sorted_and_small_integers():
+    table = learn_semantic_ids(clustered(3, 4), options=SHORT)
+    assert table["item_id"].to_pylist() == list(range(12))
+    assert table.schema.field("codes").type == pa.list_(pa.int16())
