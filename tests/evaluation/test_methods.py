@@ -7,7 +7,15 @@ import pytest
 import torch
 from evaluation_cases import interactions, samples
 
-from coresift.evaluation import rank_baselines, rank_recommender, rank_surrogate
+from coresift.evaluation import (
+    PopularityPrior,
+    SurrogateScores,
+    prior_tuning,
+    rank_baselines,
+    rank_recommender,
+    rank_surrogate,
+    rank_with_priors,
+)
 from coresift.ranking import top_items
 from coresift.storage import SCHEMAS, Tensors
 
@@ -20,9 +28,20 @@ VECTORS = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.5, 0.6], [1.0,
 class FixedRecommender:
     """Ranks by fixed prompt vectors, in the order of the prompts it is given."""
 
+    name, model, states, device = "fixed", None, None, torch.device("cpu")
+    rows = batches = training_loss = sample_loss = save = save_merged = len
+
     def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         rows = torch.tensor(prompts["sample_id"].to_pylist())
         return top_items(STATES[rows], VECTORS, k, seen=seen)
+
+
+class ScoringRecommender(FixedRecommender):
+    """Also gives the scores themselves."""
+
+    def item_logits(self, prompts: pa.Table):
+        states = STATES[torch.tensor(prompts["sample_id"].to_pylist())]
+        return lambda block: states[block] @ VECTORS.T
 
 
 def surrogate_tensors(second: str = "a") -> tuple[Tensors, Tensors]:
@@ -67,3 +86,23 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         rank_recommender(FixedRecommender(), pa.table({"sample_id": pa.array([1], pa.int32())}), USERS, method="x", k=1)
     with pytest.raises(ValueError, match="no test row"):
         rank_baselines(LOG, USERS.slice(0, 1), 4, k=2)
+
+
+def test_priors_are_rows_of_their_own_and_need_scores() -> None:
+    users = samples([[0], [1], [1, 2]], [[1], [3], [0]], splits=[1, 1, 2])
+    users = users.append_column("user_id", pa.array([0, 1, 2], pa.int32()))
+    log = interactions([(0, 1, 1), (1, 3, 1), (1, 3, 1), (2, 0, 2)])
+    prompts = pa.table({"sample_id": pa.array([2, 0, 1], pa.int32())})
+    tuning = prior_tuning(users, log, 4, n_users=2)
+    helper = SurrogateScores(*surrogate_tensors())
+    given = {"method": "tuned", "k": 2, "tuning": tuning}
+    table, chosen = rank_with_priors(ScoringRecommender(), prompts, users, surrogate=helper, **given)
+    assert [entry["method"] for entry in chosen] == ["tuned+prior", "tuned+prior+surrogate"]
+    assert table["method"].unique().to_pylist() == ["tuned", "tuned+prior", "tuned+prior+surrogate"]
+    bare = rank_recommender(FixedRecommender(), prompts, users, method="tuned", k=2)
+    assert table.slice(0, 2)["items"].equals(bare["items"])
+    terms = {name: chosen[0][name] for name in ("weight", "smoothing", "surrogate_weight")}
+    scores = PopularityPrior(**terms).add_to((STATES[2] @ VECTORS.T)[None], torch.tensor([0.0, 1.0, 0.0, 2.0]))[0]
+    unseen = sorted((0, 3), key=lambda item: -float(scores[item]))
+    assert lists(table, "tuned+prior", True) == [unseen]
+    assert rank_with_priors(FixedRecommender(), prompts, users, **given)[1] == []

@@ -6,9 +6,16 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from evaluation_cases import noisy_world
+from evaluation_cases import interactions, noisy_world
 
-from coresift.evaluation import METHODS, evaluate_rankings, plot_intervals, write_report
+from coresift.evaluation import (
+    METHODS,
+    compare_runs,
+    evaluate_rankings,
+    evaluate_slices,
+    plot_intervals,
+    write_report,
+)
 from coresift.evaluation.labels import METHOD_LABELS, method_label
 
 
@@ -57,4 +64,19 @@ def test_the_plot_has_a_line_per_method(document: dict) -> None:
 
 
 def test_unknown_methods_keep_their_name() -> None:
-    assert method_label("tuned+prior") == "tuned+prior"
+    assert method_label("mine") == "mine"
+    assert method_label("tuned+prior") == "Tuned model, prior"
+
+
+def test_slices_priors_and_another_run_have_sections(document: dict) -> None:
+    users, rankings = noisy_world()
+    log = interactions([(0, item, 0) for item in range(40) for _ in range(6)])
+    _, per_user = evaluate_rankings(rankings, users, n_resamples=20)
+    slices = evaluate_slices(rankings, users, log, n_resamples=20)
+    prior = {"method": "tuned+prior", "weight": 2.0, "smoothing": 0.3, "surrogate_weight": 0.0, "validation_users": 7}
+    other = compare_runs(per_user, per_user, n_resamples=20)
+    page = write_report(document | {"slices": slices, "priors": [prior], "other_run": other}, {})
+    assert "cold, below 5" in page
+    assert "2.0 × log(count + 0.3), 7 validation users" in page
+    assert "that of another run" in page
+    assert "no worse" in page

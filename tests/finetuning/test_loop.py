@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from recommender_cases import items_table, prompts_table, small_base_model
+from safetensors.torch import load_file
 
 from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.finetuning.callbacks import last_whole_checkpoint
+from coresift.finetuning.loop import CHECKPOINTS, FINISHED
 from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.storage import fingerprint
 
@@ -142,6 +146,66 @@ def test_accumulated_batches_and_early_stopping_and_merge(base_model, prompts, t
     with torch.no_grad():
         loss = torch.cat([loaded.sample_loss(loaded.model.eval(), batch) for batch in batches]).mean()
     assert float(loss) == pytest.approx(min(watched), rel=1e-4)
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_checkpoint_that_lost_a_file_is_passed_over(base_model, prompts, tmp_path, patience):
+    options = FineTuningOptions(epochs=3, min_steps=1, batch_size=16, checkpoint_steps=2, patience=patience)
+    whole = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path, options=options)
+    expected, log = fingerprint(whole.folder), whole.log
+    shutil.rmtree(tmp_path / FINISHED)
+    kept = sorted((tmp_path / CHECKPOINTS).iterdir(), key=lambda path: int(path.name.split("-")[1]))
+    (kept[-1] / "optimizer.pt").unlink()
+    assert last_whole_checkpoint(tmp_path / CHECKPOINTS) == kept[-2]
+    again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path, options=options)
+    assert fingerprint(again.folder) == expected
+    assert again.log == log
+
+
+def test_hidden_states_computed_again_give_the_same_weights(base_model, prompts, tmp_path):
+    adapters = [
+        load_file(
+            fine_tune(
+                fresh(base_model),
+                prompts,
+                coreset=None,
+                work_folder=tmp_path / str(again),
+                options=FineTuningOptions(epochs=1, min_steps=1, batch_size=16, gradient_checkpointing=again),
+            ).folder
+            / "adapter_model.safetensors"
+        )
+        for again in (False, True)
+    ]
+    for name, weights in adapters[0].items():
+        torch.testing.assert_close(weights, adapters[1][name], atol=1e-5, rtol=1e-4)
+
+
+def test_batches_need_not_be_grouped_by_length(base_model, prompts, tmp_path):
+    widths = {}
+    for grouped in (True, False):
+        recommender = fresh(base_model)
+        loss, seen = recommender.training_loss, widths.setdefault(grouped, [])
+        recommender.training_loss = lambda *given, seen=seen, loss=loss: (
+            seen.append(given[1]["input_ids"]) or loss(*given)
+        )
+        options = FineTuningOptions(epochs=1, min_steps=1, batch_size=4, length_grouping=grouped, validation_samples=0)
+        fine_tune(recommender, prompts, coreset=None, work_folder=tmp_path / str(grouped), options=options)
+    padding = {grouped: sum(int((ids == 0).sum()) for ids in batches) for grouped, batches in widths.items()}
+    samples = {grouped: sum(len(ids) for ids in batches) for grouped, batches in widths.items()}
+    assert samples[True] == samples[False] == 48
+    assert padding[True] <= padding[False]
+
+
+@pytest.mark.parametrize("kind", [{"use_rslora": True}, {"use_dora": True}])
+def test_other_kinds_of_lora_train_and_load(base_model, prompts, tmp_path, kind):
+    adapter = AdapterOptions(r=2, targets=["q_proj"], **kind)
+    built = {"base_model": base_model, "items": items_table(), "device": "cpu", "negatives": 16}
+    recommender = build_recommender("dense", adapter=adapter, **built)
+    options = FineTuningOptions(epochs=1, min_steps=1, batch_size=16, validation_samples=0)
+    tuned = fine_tune(recommender, prompts, coreset=None, work_folder=tmp_path, options=options)
+    loaded = build_recommender("dense", adapter_folder=tuned.folder, **built)
+    watched = prompts.slice(48)
+    torch.testing.assert_close(loaded.prompt_vectors(watched), recommender.prompt_vectors(watched))
 
 
 def test_clear_errors(base_model, prompts, tmp_path):

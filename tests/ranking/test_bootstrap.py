@@ -73,3 +73,11 @@ def test_many_pairs_agree_with_one_by_one() -> None:
 def test_unpaired_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="not paired"):
         paired_bootstrap([1.0, 2.0], [1.0])
+
+
+def test_draws_in_which_nobody_was_measured_are_left_out() -> None:
+    values = np.full(4, np.nan)
+    values[2] = 0.25
+    assert bootstrap_mean(values, n_resamples=200) == (0.25, 0.25, 0.25)
+    other = values - 0.05
+    assert paired_bootstrap(values, other, n_resamples=200).low == pytest.approx(0.05)

@@ -74,3 +74,29 @@ def test_bad_input_is_refused_with_a_remedy() -> None:
         top_items(torch.ones(2, 3), torch.ones(4, 3), 1, seen=pa.array([[0]], pa.list_(pa.int32())))
     with pytest.raises(ValueError, match="not a number"):
         top_items(torch.full((2, 3), torch.nan), torch.ones(4, 3), 1)
+
+
+@pytest.mark.parametrize("n_levels", [1, 3, 40, 100_000])
+def test_maxima_of_groups_find_the_same_items_as_a_full_sort(n_levels: int) -> None:
+    generator = np.random.default_rng(n_levels)
+    scores = generator.integers(0, n_levels, (12, 1503)).astype(np.float32)
+    scores[3] = -np.inf
+    scores[4, 7:] = -np.inf
+    expected_ids, expected_scores = reference(scores, 9)
+    ids, values = top_items_from(lambda block: torch.from_numpy(scores)[block], 12, 9, block_size=5)
+    assert np.array_equal(ids.numpy(), expected_ids)
+    assert np.array_equal(values.numpy(), expected_scores)
+
+
+@pytest.mark.parametrize("items_per_block", [3, 40, 119, 120])
+def test_a_catalogue_ranked_in_parts_gives_the_same_lists(items_per_block: int) -> None:
+    generator = np.random.default_rng(1)
+    queries = torch.from_numpy(generator.integers(-1, 2, (17, 3)).astype(np.float32))
+    items = torch.from_numpy(generator.integers(-1, 2, (119, 3)).astype(np.float32))
+    seen = [sorted(generator.choice(119, size=n, replace=False).tolist()) for n in generator.integers(0, 119, 17)]
+    expected_ids, expected_scores = reference((queries @ items.T).numpy(), 8, seen)
+    ids, values = top_items(
+        queries, items, 8, seen=pa.array(seen, pa.list_(pa.int32())), block_size=4, items_per_block=items_per_block
+    )
+    assert np.array_equal(ids.numpy(), expected_ids)
+    assert np.array_equal(values.numpy(), expected_scores)

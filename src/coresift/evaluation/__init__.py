@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
+from coresift.evaluation.baselines import item_knn, most_popular, popular_recently, training_counts
 from coresift.evaluation.both_ways import (
     combine_rankings,
     label_rankings,
@@ -10,33 +10,58 @@ from coresift.evaluation.both_ways import (
     rank_both_ways,
     rankings_table,
 )
+from coresift.evaluation.click_predictions import predict_by_rates, predict_clicks, predictions_of
+from coresift.evaluation.click_scoring import evaluate_clicks
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
+from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
 from coresift.evaluation.plots import plot_intervals
+from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, prior_tuning
+from coresift.evaluation.prior_rankings import SurrogateScores, rank_surrogate_with_prior, rank_with_priors
 from coresift.evaluation.report import corpus_facts, write_report
+from coresift.evaluation.run_comparison import compare_runs, comparison_lines, read_user_metrics
 from coresift.evaluation.scoring import KS, evaluate_rankings
+from coresift.evaluation.slices import evaluate_slices
 from coresift.evaluation.summary import metrics_summary_lines
-from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
+from coresift.ranking import bootstrap_mean, click_metrics, paired_bootstrap, ranking_metrics
 
 __all__ = [
     "KS",
     "METHODS",
+    "ModelOutputs",
+    "PopularityPrior",
+    "PriorTuning",
+    "SurrogateScores",
     "bootstrap_mean",
+    "click_metrics",
     "combine_rankings",
+    "compare_runs",
+    "comparison_lines",
     "corpus_facts",
+    "evaluate_clicks",
     "evaluate_rankings",
+    "evaluate_slices",
     "item_knn",
     "label_rankings",
     "masked_rankings",
     "metrics_summary_lines",
     "most_popular",
+    "outputs_of",
     "paired_bootstrap",
     "plot_intervals",
     "popular_recently",
+    "predict_by_rates",
+    "predict_clicks",
+    "predictions_of",
+    "prior_tuning",
     "rank_baselines",
     "rank_both_ways",
     "rank_recommender",
     "rank_surrogate",
+    "rank_surrogate_with_prior",
+    "rank_with_priors",
     "ranking_metrics",
+    "read_user_metrics",
     "rankings_table",
+    "training_counts",
     "write_report",
 ]

@@ -78,11 +78,20 @@ def item_knn(
     return top_items_from(scores, len(histories), k, seen=seen)
 
 
+def training_counts(interactions: pa.Table, n_items: int) -> Tensor:
+    """Return the number of training interactions of every item (M,) float32."""
+    return _counts(interactions, TRAIN, n_items)
+
+
+def _counts(interactions: pa.Table, split: int, n_items: int) -> Tensor:
+    rows = interactions.filter(pc.equal(interactions["split"], split))
+    return torch.from_numpy(np.bincount(np.asarray(rows["item_id"], dtype=np.int64), minlength=n_items)).float()
+
+
 def _by_count(
     interactions: pa.Table, split: int, n_items: int, n_users: int, k: int, seen: Lists | None
 ) -> tuple[Tensor, Tensor]:
-    rows = interactions.filter(pc.equal(interactions["split"], split))
-    counts = torch.from_numpy(np.bincount(np.asarray(rows["item_id"], dtype=np.int64), minlength=n_items)).float()
+    counts = _counts(interactions, split, n_items)
     longest = 0 if seen is None else int(list_lengths(seen).max(initial=0))
     ids, scores = top_items_from(lambda _: counts.unsqueeze(0), 1, k + longest)
     ids, scores = ids.expand(n_users, -1), scores.expand(n_users, -1)

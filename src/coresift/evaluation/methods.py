@@ -14,7 +14,7 @@ from torch import Tensor
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
 from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
 from coresift.ranking import top_items
-from coresift.recommenders import Recommender
+from coresift.recommenders import RankingRecommender, Recommender, with_histories
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +51,26 @@ def rank_recommender(
         method, masked, sample_id, items, scores; masked lists first.
 
     Raises:
-        ValueError: a test sample has no prompt.
+        ValueError: the recommender ranks nothing, or a test sample has no prompt.
     """
+    if not isinstance(recommender, RankingRecommender):
+        raise ValueError(f"recommender {recommender.name} predicts clicks and ranks nothing: run it on click samples.")
     users = samples_to_test(samples)
+    chosen = with_histories(prompts.take(rows_of_prompts(users, prompts)), users)
+    logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
+    return both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+
+
+def rows_of_prompts(users: pa.Table, prompts: pa.Table) -> pa.Array:
+    """Return the position of every sample's prompt.
+
+    Raises:
+        ValueError: a sample has none.
+    """
     rows = pc.index_in(users["sample_id"], prompts["sample_id"])
     if rows.null_count:
         raise ValueError(f"{rows.null_count} test samples have no prompt: run the prompting pipeline again.")
-    chosen = prompts.take(rows)
-    logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
-    return _both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+    return rows
 
 
 def rank_baselines(
@@ -77,7 +88,7 @@ def rank_baselines(
         "popular_recently": lambda n: popular_recently(interactions, n_items, n_users, n),
         "item_knn": lambda n: item_knn(interactions, n_items, histories, n, history_length=knn_history_length),
     }
-    return pa.concat_tables([_both_tables(rank, users, name, k) for name, rank in rankers.items()])
+    return pa.concat_tables([both_tables(rank, users, name, k) for name, rank in rankers.items()])
 
 
 def rank_surrogate(
@@ -91,16 +102,30 @@ def rank_surrogate(
     Raises:
         ValueError: a test sample has no state, or states and vectors come from different trainings.
     """
-    _check_same_surrogate(surrogate_states, item_vectors)
+    check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
+    states = surrogate_states_of(users, surrogate_states)
+    return both_tables(lambda n: top_items(states, item_vectors["vector"], n), users, "surrogate", k)
+
+
+def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) -> Tensor:
+    """Return the state of every sample (U, h).
+
+    Raises:
+        ValueError: a sample has none.
+    """
     rows = pc.index_in(users["sample_id"].cast(pa.int64()), pa.array(surrogate_states["sample_id"].numpy()))
     if rows.null_count:
         raise ValueError(f"{rows.null_count} test samples have no surrogate state: run the surrogate pipeline again.")
-    states = surrogate_states["state"][torch.from_numpy(np.array(rows, dtype=np.int64))]
-    return _both_tables(lambda n: top_items(states, item_vectors["vector"], n), users, "surrogate", k)
+    return surrogate_states["state"][torch.from_numpy(np.array(rows, dtype=np.int64))]
 
 
-def _check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
+def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
+    """Refuse states and vectors of different trainings.
+
+    Raises:
+        ValueError: they come from different ones.
+    """
     origins = [getattr(tensors, "metadata", {}).get("surrogate") for tensors in (surrogate_states, item_vectors)]
     if None not in origins and origins[0] != origins[1]:
         raise ValueError(
@@ -108,7 +133,8 @@ def _check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dic
         )
 
 
-def _both_tables(rank: Callable[[int], tuple[Tensor, Tensor]], users: pa.Table, method: str, k: int) -> pa.Table:
+def both_tables(rank: Callable[[int], tuple[Tensor, Tensor]], users: pa.Table, method: str, k: int) -> pa.Table:
+    """Return the masked and the unmasked lists of a method in one table; ``rank`` gives the best n items unmasked."""
     masked, unmasked = rank_both_ways(rank, users["history"], k)
     return pa.concat_tables(
         [

@@ -8,18 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coresift.evaluation.labels import method_label
+from coresift.evaluation.views import main_rows, view_of
 
 TUNED, OTHER, INK, FAINT = "#0f766e", "#94a3b8", "#0f172a", "#e2e8f0"
 
 
-def plot_intervals(metrics: dict[str, Any], names: tuple[str, ...] = ("recall@10", "ndcg@10")) -> Figure:
-    """Draw mean and 95 % interval of every method, one panel per metric, history masked, best method on top.
+def plot_intervals(metrics: dict[str, Any], names: tuple[str, ...] | None = None) -> Figure:
+    """Draw mean and 95 % interval of every method, one panel per metric, highest first metric on top.
 
     Args:
-        metrics: the document of `evaluate_rankings`.
-        names: metrics to draw.
+        metrics: the document of `evaluate_rankings` or `evaluate_clicks`.
+        names: metrics to draw; by default those that are compared.
     """
-    rows = [row for row in metrics["rows"] if row["masked"]]
+    names, rows = names or view_of(metrics).compared, main_rows(metrics)
     rows.sort(key=lambda row: row[names[0]]["mean"])
     figure = Figure(figsize=(4.6 * len(names), 0.5 * len(rows) + 1.1), layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]

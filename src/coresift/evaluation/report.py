@@ -13,17 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from coresift.evaluation.labels import METHOD_NOTES, method_label
+from coresift.evaluation.labels import method_label, method_note
 from coresift.evaluation.plots import plot_intervals
-
-TABLE_METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20", "hit_rate@10", "mrr@10")
+from coresift.evaluation.run_comparison import verdict
+from coresift.evaluation.views import main_rows, view_of
 
 
 def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
     """Return the report as a string of HTML with style and plots inside.
 
     Args:
-        metrics: the document of `evaluate_rankings`; the tuned model must be among its methods.
+        metrics: the document of `evaluate_rankings` or `evaluate_clicks`; the tuned model must be among its methods.
         facts: what the run was, by name, for the reader.
     """
     environment = Environment(
@@ -33,16 +33,21 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"label": method_label, "number": _number}
-    masked = [row for row in metrics["rows"] if row["masked"]]
+    environment.filters |= {"label": method_label, "number": _number, "verdict": verdict}
+    view, rows = view_of(metrics), main_rows(metrics)
+    unmasked = [row for row in metrics["rows"] if row["masked"] != view.masked]
+    title = "History masked" if view.masked else "Click prediction"
     return environment.get_template("report.html.j2").render(
         metrics=metrics,
-        tuned=next(row for row in masked if row["method"] == "tuned"),
-        tables=[("History masked", masked), ("Nothing masked", [row for row in metrics["rows"] if not row["masked"]])],
-        best={name: max(row[name]["mean"] for row in masked) for name in TABLE_METRICS},
-        comparisons=[row for row in metrics["comparisons"] if row["masked"]],
-        columns=TABLE_METRICS,
-        notes={row["method"]: METHOD_NOTES.get(row["method"], "") for row in masked},
+        view=view,
+        tuned=next(row for row in rows if row["method"] == "tuned"),
+        tables=[(title, rows)] + [("Nothing masked", unmasked)] * bool(unmasked),
+        best={name: _best([row[name]["mean"] for row in rows], name in view.lower_is_better) for name in view.columns},
+        comparisons=[row for row in metrics["comparisons"] if row["masked"] == view.masked],
+        slices=_by_slice(metrics.get("slices", [])),
+        other_run=metrics.get("other_run"),
+        priors=metrics.get("priors", []),
+        notes={row["method"]: method_note(row["method"]) for row in rows},
         plot=Markup(_svg(plot_intervals(metrics))),
         facts=facts,
     )
@@ -58,6 +63,18 @@ def corpus_facts(interactions: pa.Table, items: pa.Table, samples: pa.Table) -> 
         "Test interactions": counts[2],
         "Training samples": int(pc.sum(pc.equal(samples["split"], 0)).as_py() or 0),
     }
+
+
+def _best(values: list[float], lowest: bool) -> float:
+    return min(values) if lowest else max(values)
+
+
+def _by_slice(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
+    """Return the entries of every slice by method."""
+    grouped: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for entry in entries:
+        grouped.setdefault((entry["slice"], entry["group"]), {})[entry["method"]] = entry
+    return grouped
 
 
 def _svg(figure: Figure) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from coresift.evaluation.methods import METHODS, samples_to_test
 from coresift.ranking import (
     bootstrap_columns,
+    list_lengths,
     padded_lists,
     paired_bootstrap_columns,
     ranking_metrics,
@@ -73,22 +74,33 @@ def evaluate_rankings(
 def _values_per_user(
     rankings: pa.Table, sample_id: pa.ChunkedArray, targets: pa.ListArray, ks: Sequence[int]
 ) -> UserValues:
-    names = set(rankings["method"].unique().to_pylist())
-    ordered = [name for name in METHODS if name in names] + sorted(names - set(METHODS))
+    ordered = ordered_methods(rankings)
     values: UserValues = {}
     for masked, method in itertools.product((True, False), ordered):
         rows = pc.and_(pc.equal(rankings["method"], method), pc.equal(rankings["masked"], masked))
         chosen = rankings.filter(rows).sort_by("sample_id")
         if chosen["sample_id"].to_pylist() != sample_id.to_pylist():
             raise ValueError(f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again.")
-        values[method, masked] = ranking_metrics(_first_items(chosen["items"], max(ks)), targets, ks)
+        values[method, masked] = ranking_metrics(first_items(chosen["items"], max(ks)), targets, ks)
     return values
 
 
-def _first_items(items: pa.ChunkedArray, width: int) -> NDArray[np.int64]:
-    """Return lists as (U, width), padded on the right with -1."""
-    padded = padded_lists(items, width, padding=-1)
-    order = np.argsort(padded == -1, axis=1, kind="stable")
+def ordered_methods(rankings: pa.Table) -> list[str]:
+    """Return the methods of some rankings in the order of every table."""
+    return sorted(rankings["method"].unique().to_pylist(), key=_place)
+
+
+def _place(method: str) -> tuple[int, str]:
+    """Where a method stands in every table: by its name without suffixes, then by these."""
+    name = method.partition("+")[0]
+    return METHODS.index(name) if name in METHODS else len(METHODS), method
+
+
+def first_items(items: pa.ChunkedArray, width: int) -> NDArray[np.int64]:
+    """Return the first items of every list as (U, width), padded on the right with -1."""
+    longest = max(width, int(list_lengths(items).max(initial=0)))
+    padded = padded_lists(items, longest, padding=-1)
+    order = np.argsort(padded == -1, axis=1, kind="stable")[:, :width]
     return np.take_along_axis(padded, order, axis=1)
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from coresift.evaluation.labels import method_label
+from coresift.evaluation.views import main_rows, view_of
 
 
 def metrics_summary_lines(metrics: dict[str, Any]) -> list[str]:
-    """Return a table as text: method, recall@10 and ndcg@10 with their 95 % intervals, history masked.
+    """Return a table as text: every method with the two metrics that are compared and their 95 % intervals.
 
     Args:
-        metrics: the document of `evaluate_rankings`.
+        metrics: the document of `evaluate_rankings` or `evaluate_clicks`.
     """
-    header = f"{'method':<18} {'recall@10':>9} {'95 % interval':>16} {'ndcg@10':>9} {'95 % interval':>16}"
-    rows = [
-        f"{method_label(row['method']):<18} {_cells(row['recall@10'])} {_cells(row['ndcg@10'])}"
-        for row in metrics["rows"]
-        if row["masked"]
-    ]
-    return [header, "-" * len(header), *rows, f"{metrics['users']:,} test users, full catalogue, history masked"]
+    view, found = view_of(metrics), main_rows(metrics)
+    width = max(len("method"), *(len(method_label(row["method"])) for row in found)) + 1
+    first, second = view.compared
+    header = f"{'method':<{width}} {first:>9} {'95 % interval':>16} {second:>9} {'95 % interval':>16}"
+    rows = [f"{method_label(row['method']):<{width}} {_cells(row[first])} {_cells(row[second])}" for row in found]
+    condition = "full catalogue, history masked" if view.masked else f"{metrics.get('impressions', 0):,} impressions"
+    return [header, "-" * len(header), *rows, f"{metrics['users']:,} test users, {condition}"]
 
 
 def _cells(figure: dict[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from coresift.compute import progress_bar
+from coresift.storage import atomic_file
 
 _NO_STEPS: tuple[int, ...] = ()
 """The trainer counts the steps; the bar is only told."""
-WHOLE = "whole"
-"""File written last into a checkpoint."""
+WHOLE = "whole.json"
+"""File written last into a checkpoint: the size of every other file."""
 
 
 class TrainingBar(TrainerCallback):
@@ -48,7 +50,7 @@ class TrainingBar(TrainerCallback):
             if not math.isfinite(logs["loss"]):
                 raise ValueError(
                     f"training diverged at step {state.global_step}: lower finetuning.learning_rate, or raise "
-                    "recommender.temperature"
+                    "recommender.dense.temperature"
                 )
             self.bar.update(state.global_step - self.bar.n)
             self.bar.set_postfix(loss=f"{logs['loss']:.3f}")
@@ -75,13 +77,22 @@ class CheckpointMark(TrainerCallback):
         **_: Any,  # noqa: ANN401
     ) -> None:
         """Write the mark."""
-        (Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / WHOLE).touch()
+        checkpoint = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        sizes = json.dumps(_sizes(checkpoint))
+        with atomic_file(checkpoint / WHOLE) as draft:
+            draft.write_text(sizes, encoding="utf-8")
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Return the latest checkpoint that was written whole, or None."""
-    marks = sorted(folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{WHOLE}"), key=lambda mark: _step(mark.parent))
-    return marks[-1].parent if marks else None
+    """Return the latest checkpoint that was written whole and of which nothing was deleted since, or None."""
+    marks = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{WHOLE}")
+    whole = [mark.parent for mark in marks if json.loads(mark.read_text(encoding="utf-8")) == _sizes(mark.parent)]
+    return max(whole, key=_step, default=None)
+
+
+def _sizes(checkpoint: Path) -> dict[str, int]:
+    files = (file for file in checkpoint.rglob("*") if file.is_file() and file.name != WHOLE)
+    return {str(file.relative_to(checkpoint)): file.stat().st_size for file in sorted(files)}
 
 
 def _step(checkpoint: Path) -> int:

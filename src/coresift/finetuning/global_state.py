@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from transformers.utils import logging as transformers_logging
 
+from coresift.foundation import without_progress_bars
+
 
 @contextmanager
 def global_random_state(seed: int) -> Iterator[None]:
@@ -28,10 +30,11 @@ def global_random_state(seed: int) -> Iterator[None]:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Let transformers report errors only, for the length of a block."""
+    """Let transformers report errors only and draw no bars of its own, for the length of a block."""
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
-        yield
+        with without_progress_bars():
+            yield
     finally:
         transformers_logging.set_verbosity(level)

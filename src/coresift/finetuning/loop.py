@@ -17,6 +17,7 @@ from coresift.finetuning.global_state import global_random_state, quiet_transfor
 from coresift.finetuning.options import FineTuningOptions
 from coresift.finetuning.recommender_trainer import RecommenderTrainer
 from coresift.finetuning.training_rows import training_prompts, validation_prompts
+from coresift.personalization import RecLoraModel
 from coresift.recommenders import Batch, Recommender
 from coresift.storage import atomic_folder
 
@@ -62,14 +63,27 @@ def fine_tune(
         random_state: Seed of batches, negatives and dropout.
 
     Raises:
-        ValueError: If there is nothing to train on, or training diverges.
+        ValueError: If there is nothing to train on, training diverges, or an option does not go with a personalised
+            adapter.
     """
     finished = work_folder / FINISHED
+    chosen = options or FineTuningOptions()
+    if isinstance(recommender.model, RecLoraModel):
+        _check_personalised(chosen)
     if not (finished / ADAPTER).is_dir():
-        chosen = options or FineTuningOptions()
         log = _train(recommender, prompts, coreset, work_folder / CHECKPOINTS, chosen, random_state)
         _finish(recommender, log, finished, merge=chosen.merge)
     return FineTuned(finished / ADAPTER, json.loads((finished / LOG_FILE).read_text(encoding="utf-8")))
+
+
+def _check_personalised(options: FineTuningOptions) -> None:
+    if options.merge:
+        raise ValueError("finetuning.merge: a personalised adapter has no single merged model; set it to false")
+    if options.gradient_checkpointing:
+        raise ValueError(
+            "finetuning.gradient_checkpointing: a personalised adapter knows its users on the way forward only; set it "
+            "to false"
+        )
 
 
 def _train(
@@ -89,6 +103,7 @@ def _train(
             _arguments(recommender, len(rows), checkpoints, options, random_state, watched=validation is not None),
             recommender.rows(rows, weights=weights),
             validation=validation,
+            length_grouping=options.length_grouping,
             callbacks=_callbacks(options, validation),
         )
         resumed = last_whole_checkpoint(checkpoints)
@@ -124,6 +139,9 @@ def _arguments(
         save_strategy="steps",
         save_steps=interval,
         save_total_limit=2,
+        restore_callback_states_from_checkpoint=True,
+        activation_checkpointing=options.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         load_best_model_at_end=watched and options.patience > 0,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
@@ -161,6 +179,7 @@ def log_by_step(history: list[dict[str, float]]) -> list[LogEntry]:
     for record in history:
         entry = entries.setdefault(int(record["step"]), {"step": int(record["step"]), "epoch": record["epoch"]})
         entry |= {name: record[name] for name in ("loss", "learning_rate") if name in record}
+        entry |= {name: value for name, value in record.items() if name.startswith("gate_")}
         if "eval_loss" in record:
             entry["validation_loss"] = record["eval_loss"]
     return [entries[step] for step in sorted(entries)]

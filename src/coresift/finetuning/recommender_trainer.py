@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
 
+from coresift.personalization import RecLoraModel, gate_statistics, split_gate_rate
 from coresift.recommenders import Batch, LengthGroupedBatches, Recommender, TrainingRows
 
 
@@ -24,6 +27,7 @@ class RecommenderTrainer(Trainer):
         arguments: Settings of the trainer.
         rows: Training samples.
         validation: Re-iterable validation batches; None where nothing watches.
+        length_grouping: Whether samples of similar length share a batch.
         callbacks: What listens.
     """
 
@@ -36,12 +40,15 @@ class RecommenderTrainer(Trainer):
         rows: TrainingRows,
         *,
         validation: Iterable[Batch] | None,
+        length_grouping: bool,
         callbacks: list[TrainerCallback],
     ) -> None:
         self.recommender = recommender
         self.validation = validation
+        self.length_grouping = length_grouping
         self.draws = torch.Generator()
         self.drawn_step = -1
+        self.seen = torch.empty(0, dtype=torch.int64)
         super().__init__(
             model=recommender.model,
             args=arguments,
@@ -52,10 +59,9 @@ class RecommenderTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> DataLoader:
-        """Fetch whole batches of samples of similar length."""
-        sampler = LengthGroupedBatches(
-            self.train_dataset.lengths, self.args.train_batch_size, random_state=self.args.seed
-        )
+        """Fetch whole batches, of samples of similar length unless that is switched off."""
+        lengths = self.train_dataset.lengths if self.length_grouping else np.zeros(len(self.train_dataset), np.int64)
+        sampler = LengthGroupedBatches(lengths, self.args.train_batch_size, random_state=self.args.seed)
         loader = DataLoader(self.train_dataset, batch_sampler=sampler, collate_fn=_as_fetched)
         return self.accelerator.prepare(loader)
 
@@ -67,10 +73,25 @@ class RecommenderTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
         """Mean over the batch of weight times loss."""
+        self.seen = inputs["sample_id"]
         if self.drawn_step != self.state.global_step:
             self.drawn_step = self.state.global_step
             self.draws.manual_seed(self.args.seed * 1_000_003 + self.drawn_step)
         return (self.recommender.training_loss(model, inputs, self.draws) * inputs["weight"]).mean()
+
+    def create_optimizer(self, *arguments: Any) -> Optimizer:  # noqa: ANN401 - the signature of the base class
+        """Give the gates of a personalised model a learning rate of their own."""
+        fresh = self.optimizer is None
+        optimizer = super().create_optimizer(*arguments)
+        if fresh and isinstance(self.model, RecLoraModel):
+            split_gate_rate(optimizer, self.model)
+        return optimizer
+
+    def log(self, logs: dict[str, float], *arguments: Any) -> None:  # noqa: ANN401 - the signature of the base class
+        """Log; for a personalised model also how its gates divide the users of the last batch."""
+        if "loss" in logs and isinstance(self.model, RecLoraModel) and self.recommender.states is not None:
+            logs |= gate_statistics(self.model, self.recommender.states.of(self.seen))
+        super().log(logs, *arguments)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401 - the signature of the base class
         """Mean loss of the validation samples against fixed negatives, dropout off."""

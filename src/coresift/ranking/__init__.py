@@ -9,19 +9,33 @@ from coresift.ranking.bootstrap import (
     paired_bootstrap,
     paired_bootstrap_columns,
 )
+from coresift.ranking.click_metrics import CLICK_METRICS, calibration_curve, click_log_losses, click_metrics
 from coresift.ranking.list_metrics import METRIC_KINDS, ranking_metrics
-from coresift.ranking.ragged import Lists, concatenate_lists, list_lengths, list_rows, padded_lists, remove_seen_targets
+from coresift.ranking.ragged import (
+    Lists,
+    concatenate_lists,
+    list_lengths,
+    list_rows,
+    lists_from_rows,
+    padded_lists,
+    remove_seen_targets,
+)
 from coresift.ranking.top_k import top_items, top_items_from
 
 __all__ = [
+    "CLICK_METRICS",
     "METRIC_KINDS",
     "Lists",
     "PairedDifference",
     "bootstrap_columns",
     "bootstrap_mean",
+    "calibration_curve",
+    "click_log_losses",
+    "click_metrics",
     "concatenate_lists",
     "list_lengths",
     "list_rows",
+    "lists_from_rows",
     "padded_lists",
     "paired_bootstrap",
     "paired_bootstrap_columns",

@@ -44,7 +44,7 @@ def bootstrap_columns(
     measured = ~np.isnan(values)
     total = np.where(measured, values, 0.0).sum(axis=0)
     mean = np.divide(total, measured.sum(axis=0), out=np.full(values.shape[1], np.nan), where=measured.any(axis=0))
-    low, high = np.percentile(_resampled_means(values, n_resamples, random_state), PERCENTILES, axis=0)
+    low, high = _percentiles(_resampled_means(values, n_resamples, random_state))
     return mean, low, high
 
 
@@ -76,13 +76,23 @@ def paired_bootstrap_columns(
 ) -> list[PairedDifference]:
     """Compare many pairs at once: `differences` (U, C) holds a - b of one pair per column."""
     means = _resampled_means(differences, n_resamples, random_state)
-    low, high = np.percentile(means, PERCENTILES, axis=0)
+    low, high = _percentiles(means)
     measured = ~np.isnan(differences)
     total = np.where(measured, differences, 0.0).sum(axis=0)
     mean = np.divide(total, measured.sum(axis=0), out=np.full(len(low), np.nan), where=measured.any(axis=0))
     tail = np.minimum((means <= 0).sum(axis=0), (means >= 0).sum(axis=0))
     p_value = np.where(np.isnan(mean), np.nan, np.minimum(1.0, 2.0 * (tail + 1) / (n_resamples + 1)))
     return [PairedDifference(*map(float, column)) for column in zip(mean, low, high, p_value, strict=True)]
+
+
+def _percentiles(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the interval of every column; a draw in which nobody was measured is left out."""
+    empty = np.isnan(means)
+    low, high = np.percentile(np.where(empty.any(axis=0), np.nan, means), PERCENTILES, axis=0)
+    partly = empty.any(axis=0) & ~empty.all(axis=0)
+    if partly.any():
+        low[partly], high[partly] = np.nanpercentile(means[:, partly], PERCENTILES, axis=0)
+    return low, high
 
 
 def _resampled_means(values: NDArray[np.float64], n_resamples: int, random_state: int) -> NDArray[np.float64]:

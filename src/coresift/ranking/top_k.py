@@ -1,4 +1,4 @@
-"""The best items of every user: blocks of users, seen items masked, ties broken by the lowest item id."""
+"""The best items of every user: blocks of scores, seen items masked, ties broken by the lowest item id."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from coresift.ranking.block_best import best_by_score, best_of_block
 from coresift.ranking.ragged import Lists, list_lengths
 
-CELLS_PER_BLOCK = 8_000_000
-"""Scores held at once: 32 MB in float32."""
+ITEMS_PER_BLOCK = 32_768
+"""Items scored at once: a larger catalogue is ranked in parts, whose best items are merged."""
+CELLS_PER_BLOCK = 4_000_000
+"""Scores held at once: 16 MB in float32, which stays near the processor."""
 
 
 def top_items(
-    queries: Tensor, items: Tensor, k: int, *, seen: Lists | None = None, block_size: int | None = None
+    queries: Tensor,
+    items: Tensor,
+    k: int,
+    *,
+    seen: Lists | None = None,
+    block_size: int | None = None,
+    items_per_block: int = ITEMS_PER_BLOCK,
 ) -> tuple[Tensor, Tensor]:
     """Rank the whole catalogue by the inner product of user and item vectors.
+
+    The list is exact whatever the blocks; no more than one block of scores is held at a time.
 
     Args:
         queries: (U, d) user vectors.
@@ -26,6 +37,7 @@ def top_items(
         k: length of every list.
         seen: per user the items that must not appear.
         block_size: users scored at once; by default as many as fit `CELLS_PER_BLOCK` scores.
+        items_per_block: items scored at once.
 
     Returns:
         Item ids (U, k) int64, best first, and their scores (U, k) float32, both on the CPU. Equal scores are
@@ -37,11 +49,22 @@ def top_items(
     if queries.ndim != 2 or items.ndim != 2 or queries.shape[1] != items.shape[1]:
         shapes = f"{tuple(queries.shape)} and {tuple(items.shape)}"
         raise ValueError(f"Queries and items must be matrices of equal width, not {shapes}: pass (U, d) and (M, d).")
-    transposed = items.T
-    rows_per_block = block_size or max(1, CELLS_PER_BLOCK // max(1, len(items)))
-    return top_items_from(
-        lambda block: queries[block] @ transposed, len(queries), k, seen=seen, block_size=rows_per_block
-    )
+    _check(len(queries), k, seen)
+    cells = None if seen is None else SeenCells(seen)
+    width = min(len(items), items_per_block)
+    height = min(len(queries), block_size or max(1, CELLS_PER_BLOCK // max(1, width)))
+    queries, transposed = queries.detach(), items.detach().T
+    buffer = torch.empty(height * width, dtype=torch.result_type(queries, items), device=items.device)
+    ids, scores = _empty_lists(len(queries), k)
+    for start in range(0, len(queries), max(1, height)):
+        rows = slice(start, min(start + height, len(queries)))
+        parts = [
+            _best_of_part(queries[rows], transposed, columns, k, rows=rows, cells=cells, buffer=buffer)
+            for columns in _slices(len(items), width)
+        ]
+        best = parts[0] if len(parts) == 1 else _merged(parts, k)
+        _fill(ids, scores, rows, *best)
+    return ids, scores
 
 
 def top_items_from(
@@ -50,7 +73,7 @@ def top_items_from(
     k: int,
     *,
     seen: Lists | None = None,
-    block_size: int = 512,
+    block_size: int = 128,
 ) -> tuple[Tensor, Tensor]:
     """Rank the whole catalogue with any scorer that can score a block of users.
 
@@ -67,26 +90,23 @@ def top_items_from(
     Raises:
         ValueError: k below 1, `seen` of another length than the users, or a score that is not a number.
     """
-    if k < 1:
-        raise ValueError(f"k = {k} leaves nothing to rank: ask for at least one item.")
-    if seen is not None and len(seen) != n_users:
-        raise ValueError(f"{len(seen)} lists of seen items for {n_users} users: pass one list per user.")
-    ids = torch.full((n_users, k), -1, dtype=torch.int64)
-    scores = torch.full((n_users, k), -torch.inf)
-    cells = None if seen is None else _SeenCells(seen)
-    for start in range(0, n_users, block_size):
-        block = slice(start, min(start + block_size, n_users))
-        block_scores = score_block(block).detach().float()
+    _check(n_users, k, seen)
+    cells = None if seen is None else SeenCells(seen)
+    ids, scores = _empty_lists(n_users, k)
+    for rows in _slices(n_users, block_size):
+        block = score_block(rows).detach().float()
         if cells is not None:
-            block_scores = cells.masked(block_scores, block)
-        best_ids, best_scores = _best_of_block(block_scores, min(k, block_scores.shape[1]))
-        ids[block, : best_ids.shape[1]] = torch.where(best_scores > -torch.inf, best_ids, -1).cpu()
-        scores[block, : best_ids.shape[1]] = best_scores.cpu()
+            block = cells.mask(block.clone(), rows)
+        _fill(ids, scores, rows, *best_of_block(block, min(k, block.shape[1])))
     return ids, scores
 
 
-class _SeenCells:
-    """Seen items as flat cells (row, item), cut into blocks by offsets."""
+class SeenCells:
+    """Seen items as flat cells (row, item), cut into blocks by offsets.
+
+    Args:
+        seen: per user the items that must not appear.
+    """
 
     def __init__(self, seen: Lists) -> None:
         self.lengths = list_lengths(seen)
@@ -94,30 +114,51 @@ class _SeenCells:
         flat = seen.combine_chunks() if isinstance(seen, pa.ChunkedArray) else seen
         self.items = torch.from_numpy(np.array(flat.flatten(), dtype=np.int64))
 
-    def masked(self, scores: Tensor, block: slice) -> Tensor:
-        """Return a copy of the block's scores with seen items at minus infinity."""
-        rows = torch.from_numpy(np.repeat(np.arange(block.stop - block.start), self.lengths[block]))
-        items = self.items[self.offsets[block.start] : self.offsets[block.stop]]
-        blocked = torch.tensor(-torch.inf, device=scores.device)
-        return scores.index_put((rows.to(scores.device), items.to(scores.device)), blocked)
+    def mask(self, scores: Tensor, rows: slice, columns: slice | None = None) -> Tensor:
+        """Set seen items of a block of scores to minus infinity, in place, and return the block."""
+        owner = torch.from_numpy(np.repeat(np.arange(rows.stop - rows.start), self.lengths[rows]))
+        items = self.items[self.offsets[rows.start] : self.offsets[rows.stop]]
+        if columns is not None:
+            inside = (items >= columns.start) & (items < columns.stop)
+            owner, items = owner[inside], items[inside] - columns.start
+        blocked = torch.tensor(-torch.inf, dtype=scores.dtype, device=scores.device)
+        return scores.index_put_((owner.to(scores.device), items.to(scores.device)), blocked)
 
 
-def _best_of_block(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    values, ids = scores.topk(k, dim=1)
-    if values[:, :1].isnan().any():
-        raise ValueError("A score is not a number: check the model or its vectors for overflow before ranking.")
-    last = values[:, -1:]
-    ambiguous = (scores == last).sum(1) > (values == last).sum(1)
-    if ambiguous.any():
-        ids[ambiguous] = _lowest_ids(scores[ambiguous], last[ambiguous], k)
-    ids = ids.sort(dim=1).values
-    values, order = scores.gather(1, ids).sort(dim=1, descending=True, stable=True)
-    return ids.gather(1, order), values
+def _best_of_part(
+    queries: Tensor, items: Tensor, columns: slice, k: int, *, rows: slice, cells: SeenCells | None, buffer: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Best items of a block of users among a part of the catalogue."""
+    n_columns = columns.stop - columns.start
+    scores = torch.mm(queries, items[:, columns], out=buffer[: len(queries) * n_columns].view(-1, n_columns))
+    if cells is not None:
+        cells.mask(scores, rows, columns)
+    ids, values = best_of_block(scores, min(k, n_columns))
+    return ids + columns.start, values
 
 
-def _lowest_ids(scores: Tensor, last: Tensor, k: int) -> Tensor:
-    """Ids of the k best where several items share the k-th score: all better ones, then the lowest of the tied."""
-    better, tied = scores > last, scores == last
-    room = k - better.sum(1, keepdim=True)
-    chosen = better | (tied & (tied.cumsum(1, dtype=torch.int32) <= room))
-    return chosen.nonzero()[:, 1].view(len(scores), k)
+def _merged(parts: list[tuple[Tensor, Tensor]], k: int) -> tuple[Tensor, Tensor]:
+    """Best of the best items of every part of the catalogue."""
+    return best_by_score(torch.cat([ids for ids, _ in parts], 1), torch.cat([values for _, values in parts], 1), k)
+
+
+def _check(n_users: int, k: int, seen: Lists | None) -> None:
+    if k < 1:
+        raise ValueError(f"k = {k} leaves nothing to rank: ask for at least one item.")
+    if seen is not None and len(seen) != n_users:
+        raise ValueError(f"{len(seen)} lists of seen items for {n_users} users: pass one list per user.")
+
+
+def _slices(length: int, width: int) -> list[slice]:
+    return [slice(start, min(start + width, length)) for start in range(0, length, max(1, width))]
+
+
+def _empty_lists(n_users: int, k: int) -> tuple[Tensor, Tensor]:
+    return torch.full((n_users, k), -1, dtype=torch.int64), torch.full((n_users, k), -torch.inf)
+
+
+def _fill(ids: Tensor, scores: Tensor, rows: slice, best_ids: Tensor, best_scores: Tensor) -> None:
+    """Write the best of a block into its rows; what is blocked keeps the id -1."""
+    width = best_ids.shape[1]
+    ids[rows, :width] = torch.where(best_scores > -torch.inf, best_ids, -1).cpu()
+    scores[rows, :width] = best_scores.float().cpu()

@@ -1,0 +1,145 @@
+"""Rankings with the recent-popularity prior, as methods of their own beside the bare ones."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import pyarrow as pa
+from torch import Tensor
+
+from coresift.evaluation.labels import PRIOR_SUFFIX, SURROGATE_SUFFIX
+from coresift.evaluation.methods import (
+    both_tables,
+    check_same_surrogate,
+    rank_recommender,
+    rank_surrogate,
+    rows_of_prompts,
+    samples_to_test,
+    surrogate_states_of,
+)
+from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock
+from coresift.ranking import top_items_from
+from coresift.recommenders import Recommender
+
+logger = logging.getLogger(__name__)
+
+Chosen: TypeAlias = list[dict[str, Any]]
+"""One entry per method with a prior: its name, the terms chosen, and on how many validation users."""
+
+
+@runtime_checkable
+class ItemScorer(Protocol):
+    """A recommender that scores every item, so that other terms can be added to its scores."""
+
+    def item_logits(self, prompts: pa.Table) -> ScoreBlock:
+        """Return what maps a slice of the prompts to logits (b, M): similarity divided by the temperature."""
+
+
+def rank_with_priors(
+    recommender: Recommender,
+    prompts: pa.Table,
+    samples: pa.Table,
+    *,
+    method: str,
+    k: int,
+    tuning: PriorTuning | None,
+    surrogate: SurrogateScores | None = None,
+) -> tuple[pa.Table, Chosen]:
+    """Rank the catalogue for every test user: bare, and with the priors that were chosen on validation users.
+
+    A recommender without a score for every item is ranked bare only.
+
+    Args:
+        recommender: A recommender, tuned or not.
+        prompts: Table ``prompts``.
+        samples: Table ``samples``.
+        method: Name of the bare method; the others add a suffix to it.
+        k: Length of every list.
+        tuning: Validation users and counts; None ranks bare only.
+        surrogate: Adds a method with the surrogate's scores as a third term.
+
+    Returns:
+        The table method, masked, sample_id, items, scores, and the terms chosen.
+    """
+    if tuning is None or not isinstance(recommender, ItemScorer):
+        return rank_recommender(recommender, prompts, samples, method=method, k=k), []
+    users = samples_to_test(samples)
+    logger.info("Ranking the catalogue for %d test users, bare and with priors: %s.", len(users), method)
+    rows = [rows_of_prompts(part, prompts) for part in (users, tuning.samples)]
+    logits = recommender.item_logits(prompts.take(pa.chunked_array(rows)))
+    return _all_kinds(users, logits, method=method, k=k, tuning=tuning, surrogate=surrogate)
+
+
+class SurrogateScores:
+    """The surrogate's logits of any samples, joined by ``sample_id``.
+
+    Args:
+        surrogate_states: Tensors ``sample_id`` and ``state``.
+        item_vectors: Tensors ``item_id`` and ``vector``.
+    """
+
+    def __init__(self, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
+        self.surrogate_states = surrogate_states
+        self.items = item_vectors["vector"]
+
+    def of(self, users: pa.Table) -> ScoreBlock:
+        """Return what maps a slice of the users to logits (b, M)."""
+        states = surrogate_states_of(users, self.surrogate_states)
+        return lambda block: states[block] @ self.items.T
+
+
+def rank_surrogate_with_prior(
+    samples: pa.Table,
+    surrogate_states: dict[str, Tensor],
+    item_vectors: dict[str, Tensor],
+    *,
+    k: int,
+    tuning: PriorTuning | None,
+) -> tuple[pa.Table, Chosen]:
+    """Rank the catalogue with the surrogate, bare and with a prior; see :func:`rank_with_priors`."""
+    if tuning is None:
+        return rank_surrogate(samples, surrogate_states, item_vectors, k=k), []
+    check_same_surrogate(surrogate_states, item_vectors)
+    users = samples_to_test(samples)
+    everybody = pa.concat_tables([part.select(["sample_id"]) for part in (users, tuning.samples)])
+    logits = SurrogateScores(surrogate_states, item_vectors).of(everybody)
+    return _all_kinds(users, logits, method="surrogate", k=k, tuning=tuning, surrogate=None)
+
+
+def _all_kinds(
+    users: pa.Table,
+    logits: ScoreBlock,
+    *,
+    method: str,
+    k: int,
+    tuning: PriorTuning,
+    surrogate: SurrogateScores | None,
+) -> tuple[pa.Table, Chosen]:
+    """Rank bare, with a prior, and with a prior and the surrogate where it is given.
+
+    ``logits`` scores the test users and after them the validation users of ``tuning``.
+    """
+    tuned_on = _from(logits, len(users))
+    kinds: list[tuple[str, SurrogateScores | None]] = [(PRIOR_SUFFIX, None)]
+    kinds += [(PRIOR_SUFFIX + SURROGATE_SUFFIX, surrogate)] if surrogate is not None else []
+    tables, chosen = [_both_tables(users, logits, method, k)], []
+    for suffix, helper in kinds:
+        prior = tuning.choose(tuned_on, helper.of(tuning.samples) if helper else None)
+        scores = _added(prior, logits, tuning, helper.of(users) if helper else None)
+        tables.append(_both_tables(users, scores, method + suffix, k))
+        chosen.append({"method": method + suffix, **asdict(prior), "validation_users": len(tuning.samples)})
+    return pa.concat_tables(tables), chosen
+
+
+def _both_tables(users: pa.Table, scores: ScoreBlock, method: str, k: int) -> pa.Table:
+    return both_tables(lambda length: top_items_from(scores, len(users), length), users, method, k)
+
+
+def _from(logits: ScoreBlock, start: int) -> ScoreBlock:
+    return lambda block: logits(slice(block.start + start, block.stop + start))
+
+
+def _added(prior: PopularityPrior, logits: ScoreBlock, tuning: PriorTuning, helper: ScoreBlock | None) -> ScoreBlock:
+    return lambda block: prior.add_to(logits(block), tuning.counts, helper and helper(block))
