@@ -27,3 +27,12 @@ def games_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("the Games corpus is not at hand")
     return folder
+
+
+@pytest.fixture(scope="session")
+def movielens_folder() -> Path:
+    """MovieLens 100K, which is not part of the project."""
+    folder = ROOT.parent / "shared" / "data" / "ml-100k"
+    if not folder.is_dir():
+        pytest.skip("MovieLens 100K is not at hand")
+    return folder

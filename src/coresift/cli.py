@@ -51,3 +51,75 @@ def cli() -> None:
 
 run = OneSentence(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 cli.add_command(run)
+
+
+@cli.command(name="compare", cls=OneSentence)
+@click.argument("first", type=click.Path(exists=True, path_type=Path))
+@click.argument("second", type=click.Path(exists=True, path_type=Path))
+@click.option("--method", default="tuned", show_default=True, help="Method of the first run.")
+@click.option("--against", help="Method of the second run; the same one by default.")
+@click.option("--masked/--unmasked", default=True, show_default=True, help="Whether the history is masked.")
+def compare(first: Path, second: Path, method: str, against: str | None, masked: bool) -> None:
+    """Compare two evaluated runs user by user.
+
+    FIRST and SECOND are data folders, or files user_metrics.parquet; the same one twice compares two methods of a run.
+    """
+    from coresift.evaluation import compare_runs, comparison_lines, read_user_metrics
+
+    tables = [read_user_metrics(place) for place in (first, second)]
+    click.echo("\n".join(comparison_lines(compare_runs(*tables, method=method, against=against, masked=masked))))
+
+
+@cli.command(name="convert-dealrec", cls=OneSentence)
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+def convert_dealrec(source: Path, target: Path) -> None:
+    """Turn a corpus published with DEALRec into the tables that --env games reads.
+
+    SOURCE is a folder of its .npy files, TARGET receives interactions.parquet and items.parquet.
+    """
+    from coresift.corpus.dealrec_files import convert_dealrec as convert
+
+    counts = ", ".join(f"{count:,} {name}" for name, count in convert(source, target).items())
+    click.echo(f"{counts}: kedro run --env games --params raw_dir={target}")
+
+
+DATA_FOLDER = click.option(
+    "--data-dir",
+    default="data",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds every dataset.",
+)
+
+
+@cli.command(name="forget", cls=OneSentence)
+@click.option("--user", required=True, help="The user's id as the raw data has it.")
+@DATA_FOLDER
+def forget(user: str, data_dir: Path) -> None:
+    """Remove a user's rows, states and exports from a data folder, and name the models that saw them."""
+    from coresift.personalization import forget_user
+
+    done = forget_user(data_dir, user)
+    for path, rows in done.rows.items():
+        click.echo(f"{rows:>8} rows out of {path}")
+    for model in done.models:
+        click.echo(f"{model} learned from this user: train it again")
+    click.echo("The raw data were not touched: take the user out of them too before the next ingestion.")
+
+
+@cli.command(name="export-adapters", cls=OneSentence)
+@click.option("--user", help="Write one user's plain LoRA; the user's id as the raw data has it.")
+@click.option("--groups", type=click.IntRange(min=1), help="Write the plain LoRAs of so many groups of users.")
+@DATA_FOLDER
+def export_adapters(user: str | None, groups: int | None, data_dir: Path) -> None:
+    """Export a personalised adapter for serving: the shares of all users, or plain LoRAs of one user or of groups."""
+    from coresift.personalization import DataDirectoryExports
+
+    exports = DataDirectoryExports(data_dir)
+    if user is not None:
+        click.echo(exports.user(user))
+    if groups is not None:
+        click.echo(exports.groups(groups))
+    if user is None and groups is None:
+        click.echo(exports.gates())

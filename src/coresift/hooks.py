@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import defaultdict
 from difflib import get_close_matches
@@ -35,8 +36,10 @@ SHARED_MODELS: dict[str, type[BaseModel]] = {
     "dtype": shared.Dtype,
     "threads": shared.Threads,
     "seed": shared.Seed,
+    "tuning_share": shared.TuningShare,
     "recommender": shared.RecommenderParameters,
     "adapter": shared.AdapterParameters,
+    "personalization": shared.PersonalizationParameters,
 }
 KNOWN_WITHOUT_MODEL = {"raw_dir"}
 """Runtime parameters that only the catalog reads."""
@@ -132,9 +135,22 @@ class BudgetHook:
             return
         import pyarrow.compute as pc
 
-        budget, pool = self._selection["budget"], pc.sum(pc.equal(outputs["samples"]["split"], 0)).as_py() or 0
+        from coresift.storage import read_column
+
+        split = read_column(outputs["samples"], "split")
+        budget, pool = self._selection["budget"], pc.sum(pc.equal(split, 0)).as_py() or 0
         if budget > pool:
+            _discard_drafts(outputs)
             raise ValueError(f"budget {budget} > {pool} candidates: lower selection.budget")
+
+
+def _discard_drafts(outputs: dict[str, Any]) -> None:
+    """Delete the files that a node made in a work folder and that no dataset is going to take in."""
+    from coresift.storage import WORK_FOLDER_NAME
+
+    for made in outputs.values():
+        if isinstance(made, Path) and WORK_FOLDER_NAME in made.parts:
+            shutil.rmtree(made.parent, ignore_errors=True)
 
 
 class RunSummaryHook:

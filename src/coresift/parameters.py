@@ -6,7 +6,7 @@ models only.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -41,19 +41,73 @@ class Seed(RootModel[Annotated[int, Field(ge=0, lt=2**31)]]):
     model_config = ConfigDict(frozen=True)
 
 
+class TuningShare(RootModel[Annotated[float, Field(ge=0, lt=1)]]):
+    """Share of the validation samples that selection does not see and fine-tuning is watched on; 0: both use all."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 class DataDirectory(RootModel[Annotated[str, Field(min_length=1)]]):
     """Folder (or fsspec address) that holds every dataset of the project."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class RecommenderParameters(StrictParameters):
-    """How the language model recommends; shared by attribution, fine-tuning and evaluation."""
+class DenseParameters(StrictParameters):
+    """The dense recommender: prompt and items as vectors."""
 
-    name: Literal["dense"] = Field("dense", description="Recommender: dense embeds prompt and items.")
     pooling: Literal["mean", "last"] = Field("mean", description="Which token vectors become the embedding.")
     temperature: float = Field(0.05, gt=0, description="Divides the cosine similarities in the softmax.")
     negatives: int = Field(128, ge=0, description="Random items per training step beside the in-batch targets.")
+    hard_negatives: int = Field(0, ge=0, description="Items per sample that are like its target, as negatives.")
+    frequency_correction: bool = Field(False, description="Correct logits by an item's expected count in the pool.")
+    negative_gradients: bool = Field(True, description="Embed negatives with gradients; without, a step costs less.")
+
+
+class TitleGenerationParameters(StrictParameters):
+    """The generative recommender: the model writes the next title."""
+
+    decoding: Literal["grounding", "trie", "likelihood"] = Field(
+        "grounding", description="Nearest titles to a free text, catalogue titles only, or every title scored exactly."
+    )
+    beams: int = Field(4, ge=1, description="Texts kept while writing; trie lists as many titles at most.")
+    loss_on: Literal["response", "all"] = Field("response", description="Tokens that are learnt.")
+    popularity_weight: float = Field(0.0, ge=0, description="Lets popular items come nearer in grounding; 0: no.")
+
+
+class SemanticIdParameters(StrictParameters):
+    """The recommender on codes of items, a small encoder-decoder."""
+
+    beams: int = Field(50, ge=1, description="Sequences kept while writing; as many items are listed at most.")
+    history_length: int = Field(20, ge=1, description="Latest items of a history that are read.")
+    tuning: Literal["full", "lora"] = Field("full", description="All weights, or an adapter on random ones.")
+    width: int = Field(128, ge=8, description="Length of a token's vector, a multiple of n_heads.")
+    n_layers: int = Field(2, ge=1, description="Layers of the encoder and of the decoder.")
+    n_heads: int = Field(4, ge=1, description="Attention heads.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of activations dropped while training.")
+
+
+class YesNoParameters(StrictParameters):
+    """The click recommender: will the user like the item, yes or no."""
+
+    answers: tuple[str, str] = Field(("Yes", "No"), description="Positive and negative answer, one token each.")
+    pooling: Literal["mean", "last"] = Field("mean", description="Which token states an encoder's answer reads.")
+
+
+class RecommenderParameters(StrictParameters):
+    """How the language model recommends; shared by prompting, attribution, fine-tuning and evaluation."""
+
+    name: Literal["title_generation", "yes_no", "semantic_id", "dense"] = Field(
+        "dense", description="Which recommender; only its own section is used."
+    )
+    semantic_id: SemanticIdParameters = Field(SemanticIdParameters(), description="Codes of the next item.")
+    title_generation: TitleGenerationParameters = Field(TitleGenerationParameters(), description="The next title.")
+    dense: DenseParameters = Field(DenseParameters(), description="Nearest items to the prompt.")
+    yes_no: YesNoParameters = Field(YesNoParameters(), description="Click prediction.")
+
+    def options(self) -> dict[str, Any]:
+        """Return the chosen name and its own options, as ``build_recommender`` takes them."""
+        return {"name": self.name, **getattr(self, self.name).model_dump()}
 
 
 class AdapterParameters(StrictParameters):
@@ -67,3 +121,20 @@ class AdapterParameters(StrictParameters):
     )
     use_rslora: bool = Field(False, description="Scale by alpha / sqrt(r) instead (rsLoRA).")
     use_dora: bool = Field(False, description="Decompose weights into direction and magnitude (DoRA).")
+
+
+class PersonalizationParameters(StrictParameters):
+    """A mixture of adapters per user (RecLoRA); rank, scale and targets of each are those of ``adapter``."""
+
+    enabled: bool = Field(False, description="Mix a bank of adapters by the surrogate's state of each user.")
+    n_adapters: int = Field(4, ge=1, description="Adapters of the bank.")
+    mix: Literal["output", "weight"] = Field("output", description="Add outputs, or mix the matrices first.")
+    square_root: bool = Field(False, description="Mix by the square roots of the shares.")
+    gate: Literal["per_module", "shared_trunk", "shared"] = Field(
+        "shared_trunk", description="Networks per adapted layer, one with a head per layer, or the same shares."
+    )
+    gate_hidden: int = Field(64, ge=0, description="Hidden units of a gate; 0: one Linear layer, as in iLoRA.")
+    gate_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the hidden units while training.")
+    gate_rate: float = Field(5.0, gt=0, description="The gates' learning rate, times that of the bank.")
+    temperature: float = Field(1.0, gt=0, description="Divides the gate's logits at the start.")
+    learn_temperature: bool = Field(True, description="Whether training may change the temperature.")

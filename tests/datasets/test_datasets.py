@@ -154,3 +154,15 @@ def test_folders_refuse_pickles_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match=r"lacks adapter_config\.json"):
         PeftAdapterDataset(filepath=str(tmp_path / "adapter")).save(tmp_path / "empty")
+
+
+def test_a_whole_tuned_model_stands_in_for_an_adapter(tmp_path: Path) -> None:
+    dataset = PeftAdapterDataset(filepath=str(tmp_path / "adapter"))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(DatasetError, match=r"lacks adapter_config\.json"):
+        dataset.save(folder)
+    (folder / "model.safetensors").write_text("{}")
+    dataset.save(folder)
+    assert sorted(file.name for file in dataset.load().iterdir()) == ["config.json", "model.safetensors"]

@@ -19,6 +19,7 @@ from coresift.parameters import (
 )
 from coresift.pipelines.attribution import create_pipeline
 from coresift.pipelines.attribution.params import AttributionParameters
+from coresift.storage import empty_table
 from coresift.surrogate import SasRec, SasRecConfig, save_surrogate
 
 
@@ -43,6 +44,7 @@ def catalog(tmp_path):
         "prompts": prompts.drop_columns("history"),
         "samples": corpus_of(prompts),
         "items": items_table(),
+        "semantic_ids": empty_table("semantic_ids"),
         "base_model": small_base_model(tmp_path / "base"),
         "surrogate_weights": save_surrogate(surrogate, tmp_path / "surrogate"),
         "params:attribution": AttributionParameters(embedding={"dimensions": 8}),
@@ -81,8 +83,22 @@ def test_every_training_sample_is_scored_once(catalog):
 
 def test_equal_runs_give_equal_bits_and_a_rerun_reads_its_shards(catalog, monkeypatch):
     first = outputs_of(catalog)
-    monkeypatch.setattr("coresift.attribution.gradient_norms", None)
+    monkeypatch.setattr("coresift.attribution.gradient_pass._GradientMeter.measure", None)
     again = outputs_of(catalog)
     for name, tensors in first.items():
         for key, tensor in tensors.items():
             np.testing.assert_array_equal(tensor.numpy(), again[name][key].numpy())
+
+
+def test_gradient_features_come_with_the_norms_when_asked_for(catalog):
+    plain = outputs_of(catalog)
+    wanted = AttributionParameters(embedding={"dimensions": 8}, gradient_features={"enabled": True, "dimensions": 12})
+    catalog["params:attribution"] = MemoryDataset(wanted, copy_mode="assign")
+    outputs = outputs_of(catalog)
+    features = outputs["gradient_features"]
+    assert features["sample_id"].tolist() == list(range(26))
+    assert features["feature"].shape == (26, 12)
+    torch.testing.assert_close(features["feature"].norm(dim=1), torch.ones(26))
+    torch.testing.assert_close(
+        outputs["gradient_norms"]["gradient_norm"], plain["gradient_norms"]["gradient_norm"], rtol=1e-5, atol=0
+    )

@@ -12,7 +12,7 @@ from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
 from coresift.foundation import SmallModelOptions, load_body
-from coresift.parameters import DataDirectory, Device, Dtype, Seed, Threads
+from coresift.parameters import DataDirectory, Device, Dtype, RecommenderParameters, Seed, Threads
 from coresift.pipelines.foundation import create_pipeline, nodes
 from coresift.pipelines.foundation.params import FoundationParameters, SmallModelParameters
 from coresift.storage import SCHEMAS
@@ -26,10 +26,11 @@ def items_table():
     return pa.table(dict(zip(SCHEMAS["items"].names, columns, strict=True)), schema=SCHEMAS["items"])
 
 
-def run(data_dir, **settings):
+def run(data_dir, recommender="dense", **settings):
     inputs = {
         "items": items_table(),
         "params:foundation": FoundationParameters(**settings),
+        "params:recommender": RecommenderParameters(name=recommender),
         "params:data_dir": DataDirectory(str(data_dir)),
         "params:seed": Seed(0),
         "params:threads": Threads(1),
@@ -52,6 +53,13 @@ def test_pipeline_makes_its_three_datasets(tmp_path):
     assert len(outputs["semantic_ids"]) == 0
 
 
+def test_items_get_codes_where_the_recommender_reads_them(tmp_path):
+    codes = run(tmp_path, "semantic_id", small_model=SMALL, semantic_ids={"steps": 4, "levels": 2})["semantic_ids"]
+    assert codes.schema == SCHEMAS["semantic_ids"]
+    assert codes["item_id"].to_pylist() == list(range(9))
+    assert len({tuple(row) for row in codes["codes"].to_pylist()}) == 9
+
+
 def test_given_model_is_referred_to_and_also_embeds_texts(tmp_path):
     trained = run(tmp_path / "first", small_model=SMALL)["base_model"]
     outputs = run(tmp_path / "second", model=str(trained), text_vectors=str(trained))
@@ -61,7 +69,7 @@ def test_given_model_is_referred_to_and_also_embeds_texts(tmp_path):
 
 def test_names_stay_as_in_the_catalog():
     pipeline = create_pipeline()
-    names = ("foundation", "data_dir", "seed", "threads", "device", "dtype")
+    names = ("foundation", "recommender", "data_dir", "seed", "threads", "device", "dtype")
     assert pipeline.inputs() == {"items", *(f"params:{name}" for name in names)}
     assert {node.name for node in pipeline.nodes} == {"foundation.build_base_model", "foundation.embed_item_texts"}
     assert all(get_type_hints(node.func) and node.func.__doc__ for node in pipeline.nodes)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import inspect
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,32 +10,36 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
-from coresift.corpus import Source, embedded_corpus, ingest
-from coresift.parameters import Threads
+from coresift.corpus import IngestionOptions, Source, embedded_corpus
+from coresift.parameters import DataDirectory, Seed, Threads
 from coresift.pipelines.ingestion import create_pipeline
 from coresift.pipelines.ingestion.params import IngestionParameters
+from coresift.storage import read_table
 
 CONF = Path(__file__).parents[2] / "conf"
-OUTPUTS = {"interactions", "items", "users", "samples", "rejected_rows", "ingestion_report"}
+OUTPUTS = {"interactions", "items", "users", "samples", "rejected_rows", "ingestion_report", "corpus_overview"}
+SHARED = {"params:ingestion", "params:threads", "params:seed", "params:data_dir"}
 
 
 def test_the_names_of_datasets_and_parameters_are_not_prefixed():
     pipeline = create_pipeline()
-    assert pipeline.inputs() == {"raw_interactions", "raw_items", "raw_users", "params:ingestion", "params:threads"}
+    assert pipeline.inputs() == {"raw_interactions", "raw_items", "raw_users", *SHARED}
     assert pipeline.outputs() == OUTPUTS
     assert [node.name for node in pipeline.nodes] == ["ingestion.ingest_interactions"]
 
 
-def test_raw_tables_in_and_contracts_out():
+def test_raw_tables_in_and_contracts_out(tmp_path):
     raw = embedded_corpus(n_users=160, n_items=80)
     sources = {
         f"raw_{name}": MemoryDataset(Source(f"raw_{name}", table=getattr(raw, name)))
         for name in ("interactions", "items", "users")
     }
-    parameters = {"params:ingestion": MemoryDataset(IngestionParameters()), "params:threads": MemoryDataset(Threads(1))}
+    values = {"ingestion": IngestionParameters(), "threads": Threads(1), "seed": Seed(0)}
+    values["data_dir"] = DataDirectory(str(tmp_path))
+    parameters = {f"params:{name}": MemoryDataset(value) for name, value in values.items()}
     catalog = DataCatalog({**sources, **parameters, **{name: MemoryDataset() for name in OUTPUTS}})
     SequentialRunner().run(create_pipeline(), catalog)
-    samples, report = catalog.load("samples"), catalog.load("ingestion_report")
+    samples, report = read_table(catalog.load("samples")), catalog.load("ingestion_report")
     assert {name: part["samples"] for name, part in report["splits"].items()} == {
         name: samples["split"].to_pylist().count(number) for name, number in {"train": 0, "valid": 1, "test": 2}.items()
     }
@@ -46,8 +50,9 @@ def test_defaults_agree_between_file_model_and_library():
     file = yaml.safe_load((CONF / "base/parameters/ingestion.yml").read_text())["ingestion"]
     defaults = IngestionParameters().model_dump()
     assert file == defaults
-    library = inspect.signature(ingest).parameters
-    assert {name: library[name].default for name in defaults} == defaults
+    library = asdict(IngestionOptions())
+    assert {name: library[name] for name in defaults} == defaults
+    assert set(library) - set(defaults) == {"threads", "seed"}
 
 
 def test_the_test_environment_only_overrides_known_parameters():
@@ -62,6 +67,10 @@ def test_the_test_environment_only_overrides_known_parameters():
         {"k_core": -1},
         {"memory_limit": "lots"},
         {"samples": "sliding_window"},
+        {"split": "temporal_cutoff", "valid_from": "2020-01-01"},
+        {"from_time": "last summer"},
+        {"negatives": 1},
+        {"engine": "pandas"},
         {"spilt": "auto"},
     ],
 )

@@ -6,15 +6,17 @@ from typing import get_type_hints
 
 import pyarrow as pa
 import pytest
+import torch
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
 from coresift.foundation import SmallModelOptions, build_base_model
+from coresift.parameters import RecommenderParameters
 from coresift.pipelines.prompting import create_pipeline
 from coresift.pipelines.prompting.params import PromptingParameters
-from coresift.prompting import PromptTemplates, render_prompts
+from coresift.prompting import ClickTemplates, PromptTemplates, render_prompts
 from coresift.storage import SCHEMAS
 
 TINY = SmallModelOptions(hidden_size=32, n_layers=1, training_steps=1, tokens_per_step=128)
@@ -35,7 +37,9 @@ def test_pipeline_renders_prompts_with_the_base_models_tokenizer(tmp_path):
         "items": items,
         "users": table("users", [0], ["u"]),
         "base_model": build_base_model(items, tmp_path / "m", model=None, random_state=0, small_model=TINY),
+        "item_text_vectors": {"item_id": torch.arange(3), "vector": torch.eye(3)},
         "params:prompting": PromptingParameters(templates={"prompt": "{{ user.raw_id }}: {{ history | join(', ') }}"}),
+        "params:recommender": RecommenderParameters(),
     }
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in inputs.items()})
     assert create_pipeline().inputs() == set(inputs)
@@ -58,6 +62,9 @@ def test_defaults_are_the_librarys_and_the_files(project_root):
     written = yaml.safe_load((project_root / "conf/base/parameters/prompting.yml").read_text())["prompting"]
     assert written == parameters
     assert parameters.pop("templates") == asdict(PromptTemplates())
+    assert parameters.pop("click_templates") | {"answers": RecommenderParameters().yes_no.answers} == asdict(
+        ClickTemplates()
+    )
     options = signature(render_prompts).parameters
     assert parameters == {name: options[name].default for name in parameters}
 

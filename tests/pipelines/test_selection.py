@@ -14,7 +14,7 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from coresift.parameters import Device, Seed, Threads
+from coresift.parameters import Device, Seed, Threads, TuningShare
 from coresift.pipelines.selection import create_pipeline, nodes
 from coresift.pipelines.selection.params import SelectionOptions, SelectionParameters
 from coresift.selection import SELECTORS
@@ -41,7 +41,17 @@ def datasets() -> dict[str, object]:
     shuffled = generator.permutation(N_TRAIN + N_VALID)
     train = generator.permutation(N_TRAIN)
     return {
-        "samples": table("samples", {"sample_id": ids, "user_id": ids, "label": ids * 0 + 1, "split": splits}),
+        "samples": table(
+            "samples",
+            {
+                "sample_id": ids,
+                "user_id": ids,
+                "history": [range(i % 7) for i in ids],
+                "targets": [[i % 9] for i in ids],
+                "label": ids * 0 + 1,
+                "split": splits,
+            },
+        ),
         "prompts": table(
             "prompts",
             {
@@ -51,7 +61,11 @@ def datasets() -> dict[str, object]:
                 "split": splits[prompted],
             },
         ),
-        "sample_scores": table("sample_scores", {"sample_id": ids[:N_TRAIN], "loss": ids[:N_TRAIN] * 1.0}),
+        "sample_scores": table(
+            "sample_scores",
+            {"sample_id": ids[:N_TRAIN]}
+            | {name: generator.random(N_TRAIN) for name in ("loss", "el2n", "grand", "forgetting", "loss_drop")},
+        ),
         "sample_embeddings": {
             "sample_id": torch.as_tensor(shuffled),
             "embedding": torch.as_tensor(generator.normal(size=(80, 8)), dtype=torch.float32),
@@ -70,21 +84,24 @@ def run(datasets: dict[str, object], **selection: object) -> dict[str, object]:
         "params:device": Device("cpu"),
         "params:threads": Threads(1),
         "params:seed": Seed(0),
+        "params:tuning_share": TuningShare(0.0),
     }
     catalog = DataCatalog({name: MemoryDataset(data) for name, data in (datasets | parameters).items()})
     outputs = SequentialRunner().run(create_pipeline(), catalog)
     return {name: dataset.load() for name, dataset in outputs.items()}
 
 
-def select(datasets: dict[str, object], **selection: object) -> tuple:
+def select(datasets: dict[str, object], *, tuning_share: float = 0.0, **selection: object) -> tuple:
     tables = {name: data for name, data in datasets.items() if not isinstance(data, dict)}
     features = {name: data for name, data in datasets.items() if isinstance(data, dict)}
     shared = {"device": Device("cpu"), "threads": Threads(1), "seed": Seed(0)}
+    shared["tuning_share"] = TuningShare(tuning_share)
     return nodes.select_coreset(**tables, **features, **shared, parameters=SelectionParameters(**selection))
 
 
 @pytest.mark.parametrize("method", list(SELECTORS))
 def test_every_method_returns_its_budget_of_prompted_training_samples(datasets, method):
+    datasets["gradient_features"] = {"sample_id": torch.arange(80), "feature": torch.rand(80, 3) - 0.5}
     coreset, report, descent, coverage = select(datasets, method=method, budget=12)
     assert coreset.schema == SCHEMAS["coreset"]
     ids = coreset["sample_id"].to_numpy()
@@ -132,10 +149,23 @@ def test_a_missing_feature_names_the_pipeline_that_makes_it(datasets):
 
 def test_gradient_features_are_a_representation_where_they_were_made(datasets):
     gradient_space = {"goracs": {"representation": "gradient_feature"}}
-    with pytest.raises(ValueError, match="no gradient_feature: run the attribution pipeline"):
+    remedy = r"run the attribution pipeline, which makes it where attribution\.gradient_features\.enabled is true"
+    with pytest.raises(ValueError, match=f"no gradient_feature: {remedy}"):
         select(datasets, budget=5, options=gradient_space)
     datasets["gradient_features"] = {"sample_id": torch.arange(80), "feature": torch.rand(80, 3)}
     assert select(datasets, budget=5, options=gradient_space)[0].num_rows == 5
+
+
+def test_a_tuning_share_keeps_validation_samples_from_selection(datasets):
+    reports = [select(datasets, budget=5, tuning_share=share)[1] for share in (0.0, 0.5)]
+    assert reports[0]["validation_samples"] == N_VALID
+    assert 0 < reports[1]["validation_samples"] < N_VALID
+
+
+def test_the_budget_can_be_shared_among_clusters_of_states(datasets):
+    report = select(datasets, method="random", budget=9, state_clusters=3)[1]
+    assert sum(report["state_budgets"]) == 9
+    assert min(report["state_budgets"]) >= 1
 
 
 def test_features_that_lack_a_sample_are_refused(datasets):

@@ -23,7 +23,7 @@ CONF = Path(__file__).parents[2] / "conf"
 def test_defaults_agree_between_file_model_and_library():
     defaults = SurrogateParameters().model_dump()
     assert yaml.safe_load((CONF / "base/parameters/surrogate.yml").read_text())["surrogate"] == defaults
-    assert asdict(SurrogateOptions()) == defaults
+    assert asdict(SurrogateOptions()) == SurrogateParameters().training_options()
 
 
 def test_the_test_environment_only_shrinks():
@@ -46,6 +46,7 @@ def test_samples_in_and_contracts_out(tmp_path):
         "interactions": clean.interactions,
         "samples": clean.samples,
         "items": clean.items,
+        "item_text_vectors": {"item_id": torch.arange(80), "vector": torch.rand(80, 24)},
         "params:surrogate": SurrogateParameters(dimension=16, epochs=2),
         "params:device": Device("cpu"),
         "params:threads": Threads(1),

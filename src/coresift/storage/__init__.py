@@ -5,7 +5,7 @@ from coresift.storage.fingerprints import fingerprint
 from coresift.storage.location import Location
 from coresift.storage.publishing import atomic_file, atomic_folder
 from coresift.storage.shards import Shards
-from coresift.storage.tables import read_table, table_preview, write_table
+from coresift.storage.tables import read_column, read_table, table_preview, write_table
 from coresift.storage.tensors import Tensors, describe_tensors, read_tensors, write_tensors
 from coresift.storage.working import WORK_FOLDER_NAME, work_folder
 
@@ -21,6 +21,7 @@ __all__ = [
     "describe_tensors",
     "empty_table",
     "fingerprint",
+    "read_column",
     "read_table",
     "read_tensors",
     "table_preview",

@@ -79,6 +79,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "method_rankings": pa.schema(
         {"method": pa.string(), "masked": pa.bool_(), "sample_id": pa.int32(), "items": _IDS, "scores": _VECTOR}
     ),
+    "method_predictions": pa.schema({"method": pa.string(), "sample_id": pa.int32(), "probability": pa.float32()}),
     "predictions": pa.schema({"sample_id": pa.int32(), "probability": pa.float32()}),
 }
 """Columns of every table, by dataset name. ``users`` may carry further profile columns."""

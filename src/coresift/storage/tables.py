@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from coresift.storage.working import WORK_FOLDER_NAME
+
 TableSource: TypeAlias = "pa.Table | pa.RecordBatchReader | Path"
 
 
@@ -20,14 +22,16 @@ def write_table(target: Path, data: TableSource) -> None:
     Args:
         target: The file to fill.
         data: A table, a record-batch reader (never held whole), or the path of a parquet file or of a folder of
-            parquet files, which is copied batch by batch in the order of the file names.
+            parquet files, which is copied batch by batch in the order of the file names. A file that lies in a work
+            folder is moved.
 
     Raises:
         TypeError: If ``data`` is of another type.
     """
     if isinstance(data, Path) and data.is_file():
         pq.read_schema(data)
-        shutil.copyfile(data, target)
+        move_or_copy = shutil.move if WORK_FOLDER_NAME in data.parts else shutil.copyfile
+        move_or_copy(data, target)
         return
     batches = _reader(data)
     with pq.ParquetWriter(target, batches.schema, compression="zstd") as writer:
@@ -39,6 +43,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a parquet file, or only some of its columns."""
     with pq.ParquetFile(path) as file:
         return file.read(columns=None if columns is None else list(columns))
+
+
+def read_column(data: pa.Table | Path, name: str) -> pa.ChunkedArray:
+    """Return one column of a table, or of a parquet file or folder by its path."""
+    if isinstance(data, Path):
+        return ds.dataset(data, format="parquet").to_table([name])[name]
+    return data[name]
 
 
 def table_preview(path: Path, n_rows: int = 5) -> pa.Table:

@@ -9,6 +9,9 @@ from coresift.parameters import Device, Dtype, RecommenderParameters, Seed, Thre
 from coresift.pipelines.evaluation.params import EvaluationParameters
 from coresift.typing import Figure, Table, TensorDict
 
+PREDICTS_CLICKS = "yes_no"
+"""The recommender that answers impressions instead of ranking the catalogue."""
+
 
 def rank_with_language_model(
     adapter: Path,
@@ -16,26 +19,50 @@ def rank_with_language_model(
     prompts: Table,
     items: Table,
     samples: Table,
+    interactions: Table,
+    surrogate_states: TensorDict,
+    item_vectors: TensorDict,
+    semantic_ids: Table,
     *,
+    parameters: EvaluationParameters,
     recommender: RecommenderParameters,
     device: Device,
     dtype: Dtype,
     threads: Threads,
     seed: Seed,
-) -> tuple[Table, Table, Table]:
-    """Rank the catalogue for every test user with the tuned and with the untuned language model."""
+) -> tuple[Table, Table, Table, Table, list[dict[str, Any]]]:
+    """Rank the catalogue, or predict the clicks, of every test user with the tuned and the untuned language model."""
     from coresift.compute import use_threads
-    from coresift.evaluation import KS, combine_rankings, masked_rankings, rank_recommender
+    from coresift.evaluation import (
+        KS,
+        SurrogateScores,
+        combine_rankings,
+        masked_rankings,
+        outputs_of,
+        predictions_of,
+        prior_tuning,
+        training_counts,
+    )
+    from coresift.personalization import SampleStates
     from coresift.recommenders import build_recommender
-    from coresift.storage import empty_table
 
     use_threads(threads.root)
     shared: dict[str, Any] = {"base_model": base_model, "items": items, "device": device.root, "dtype": dtype.root}
-    shared |= recommender.model_dump() | {"random_state": seed.root}
-    untuned = rank_recommender(build_recommender(**shared), prompts, samples, method="untuned", k=max(KS))
-    tuned_model = build_recommender(**shared, adapter_folder=adapter)
-    tuned = rank_recommender(tuned_model, prompts, samples, method="tuned", k=max(KS))
-    return masked_rankings(tuned, "tuned"), combine_rankings(tuned, untuned), empty_table("predictions")
+    shared |= recommender.options() | {"random_state": seed.root, "semantic_ids": semantic_ids}
+    shared["item_counts"] = training_counts(interactions, items.num_rows)
+    tuning = prior_tuning(samples, interactions, items.num_rows, n_users=parameters.prior_users, random_state=seed.root)
+    helper = SurrogateScores(surrogate_states, item_vectors) if parameters.prior_surrogate else None
+    ranked: dict[str, Any] = {"k": max(KS), "tuning": tuning, "surrogate": helper}
+    untuned = outputs_of(build_recommender(**shared), prompts, samples, method="untuned", **ranked)
+    tuned_model = build_recommender(**shared, adapter_folder=adapter, states=SampleStates(surrogate_states))
+    tuned = outputs_of(tuned_model, prompts, samples, method="tuned", **ranked)
+    return (
+        masked_rankings(tuned.rankings, "tuned"),
+        combine_rankings(tuned.rankings, untuned.rankings),
+        predictions_of(tuned.predictions, "tuned"),
+        combine_rankings(tuned.predictions, untuned.predictions),
+        tuned.priors + untuned.priors,
+    )
 
 
 def rank_with_baselines(
@@ -46,23 +73,40 @@ def rank_with_baselines(
     item_vectors: TensorDict,
     *,
     parameters: EvaluationParameters,
+    recommender: RecommenderParameters,
     threads: Threads,
-) -> Table:
-    """Rank the catalogue for every test user by popularity, item neighbours and the surrogate."""
+    seed: Seed,
+) -> tuple[Table, Table, list[dict[str, Any]]]:
+    """Rank the catalogue by popularity, item neighbours and the surrogate, or predict the clicks by earlier shares."""
     from coresift.compute import use_threads
-    from coresift.evaluation import KS, combine_rankings, rank_baselines, rank_surrogate
+    from coresift.evaluation import (
+        KS,
+        combine_rankings,
+        predict_by_rates,
+        prior_tuning,
+        rank_baselines,
+        rank_surrogate_with_prior,
+    )
+    from coresift.storage import empty_table
 
+    if recommender.name == PREDICTS_CLICKS:
+        return empty_table("method_rankings"), predict_by_rates(samples), []
     use_threads(threads.root)
-    surrogate = rank_surrogate(samples, surrogate_states, item_vectors, k=max(KS))
+    tuning = prior_tuning(samples, interactions, items.num_rows, n_users=parameters.prior_users, random_state=seed.root)
+    surrogate, chosen = rank_surrogate_with_prior(samples, surrogate_states, item_vectors, k=max(KS), tuning=tuning)
     baselines = rank_baselines(
         interactions, samples, items.num_rows, k=max(KS), knn_history_length=parameters.knn_history_length
     )
-    return combine_rankings(surrogate, baselines)
+    return combine_rankings(surrogate, baselines), empty_table("method_predictions"), chosen
 
 
 def measure_rankings(
     recommender_rankings: Table,
     baseline_rankings: Table,
+    recommender_predictions: Table,
+    baseline_predictions: Table,
+    recommender_priors: list[dict[str, Any]],
+    baseline_priors: list[dict[str, Any]],
     samples: Table,
     interactions: Table,
     items: Table,
@@ -72,13 +116,30 @@ def measure_rankings(
     seed: Seed,
 ) -> tuple[Table, dict[str, object], str, Figure]:
     """Measure every method per user, compare them with intervals, and write the report."""
-    from coresift.evaluation import combine_rankings, corpus_facts, evaluate_rankings, plot_intervals, write_report
-
-    metrics, user_metrics = evaluate_rankings(
-        combine_rankings(recommender_rankings, baseline_rankings),
-        samples,
-        n_resamples=parameters.n_resamples,
-        random_state=seed.root,
+    from coresift.evaluation import (
+        combine_rankings,
+        compare_runs,
+        corpus_facts,
+        evaluate_clicks,
+        evaluate_rankings,
+        evaluate_slices,
+        plot_intervals,
+        read_user_metrics,
+        write_report,
     )
+
+    draws: dict[str, Any] = {"n_resamples": parameters.n_resamples, "random_state": seed.root}
+    if recommender.name == PREDICTS_CLICKS:
+        predictions = combine_rankings(recommender_predictions, baseline_predictions)
+        metrics, user_metrics = evaluate_clicks(predictions, samples, **draws)
+    else:
+        rankings = combine_rankings(recommender_rankings, baseline_rankings)
+        metrics, user_metrics = evaluate_rankings(rankings, samples, **draws)
+        metrics["slices"] = evaluate_slices(rankings, samples, interactions, cold_below=parameters.cold_below, **draws)
+        metrics["priors"] = recommender_priors + baseline_priors
+    if parameters.compare_with:
+        other = read_user_metrics(Path(parameters.compare_with))
+        masked = recommender.name != PREDICTS_CLICKS
+        metrics["other_run"] = compare_runs(user_metrics, other, masked=masked, **draws)
     facts = corpus_facts(interactions, items, samples) | {"Recommender": recommender.name, "Seed": seed.root}
     return user_metrics, metrics, write_report(metrics, facts), plot_intervals(metrics)

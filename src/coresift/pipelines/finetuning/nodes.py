@@ -9,12 +9,14 @@ from coresift.parameters import (
     DataDirectory,
     Device,
     Dtype,
+    PersonalizationParameters,
     RecommenderParameters,
     Seed,
     Threads,
+    TuningShare,
 )
 from coresift.pipelines.finetuning.params import FinetuningParameters
-from coresift.typing import Figure, Table
+from coresift.typing import Figure, Table, TensorDict
 
 
 def fine_tune_on_coreset(
@@ -23,33 +25,46 @@ def fine_tune_on_coreset(
     items: Table,
     coreset: Table,
     base_model: Path,
+    surrogate_states: TensorDict,
+    semantic_ids: Table,
     *,
     parameters: FinetuningParameters,
     recommender: RecommenderParameters,
     adapter: AdapterParameters,
+    personalization: PersonalizationParameters,
     device: Device,
     dtype: Dtype,
     threads: Threads,
     seed: Seed,
     data_dir: DataDirectory,
+    tuning_share: TuningShare,
 ) -> tuple[Path, list[dict[str, float | int]], Figure]:
-    """Tune a LoRA adapter on the coreset's samples, each counted by its weight."""
+    """Tune a LoRA adapter, or a mixture of them per user, on the coreset's samples, each counted by its weight."""
     from coresift.compute import use_threads
     from coresift.finetuning import FineTuningOptions, fine_tune, plot_loss_curve
+    from coresift.personalization import RecLoraConfig, SampleStates
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
+    from coresift.selection import prompts_for_tuning
     from coresift.storage import work_folder
 
     use_threads(threads.root)
-    settings = [part.model_dump() for part in (parameters, recommender, adapter, device, dtype, seed)]
+    prompts = prompts_for_tuning(prompts, tuning_share.root)
+    states = SampleStates(surrogate_states) if personalization.enabled else None
+    mixture = RecLoraConfig.for_states(states, **personalization.model_dump(exclude={"enabled"})) if states else None
+    settings = [
+        part.model_dump() for part in (parameters, recommender, adapter, personalization, device, dtype, seed)
+    ] + [semantic_ids, surrogate_states if states else None]
     tuned = fine_tune(
         build_recommender(
             base_model=base_model,
             items=items,
-            adapter=AdapterOptions(**adapter.model_dump()),
+            adapter=AdapterOptions(**adapter.model_dump(), mixture=mixture),
+            states=states,
+            semantic_ids=semantic_ids,
             device=device.root,
             dtype=dtype.root,
             random_state=seed.root,
-            **recommender.model_dump(),
+            **recommender.options(),
         ),
         with_histories(prompts, samples),
         coreset=coreset,

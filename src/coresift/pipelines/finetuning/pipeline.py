@@ -9,10 +9,23 @@ from coresift.pipelines.finetuning.nodes import fine_tune_on_coreset
 
 def create_pipeline(**kwargs: object) -> Pipeline:
     """Return the finetuning pipeline: coreset and base model in; adapter, training log and loss curve out."""
-    shared = ("recommender", "adapter", "device", "dtype", "threads", "seed", "data_dir")
+    shared = (
+        "recommender",
+        "adapter",
+        "personalization",
+        "device",
+        "dtype",
+        "threads",
+        "seed",
+        "data_dir",
+        "tuning_share",
+    )
     node = Node(
         func=fine_tune_on_coreset,
-        inputs={name: name for name in ("prompts", "samples", "items", "coreset", "base_model")}
+        inputs={
+            name: name
+            for name in ("prompts", "samples", "items", "coreset", "base_model", "surrogate_states", "semantic_ids")
+        }
         | {"parameters": "params:finetuning"}
         | {name: f"params:{name}" for name in shared},
         outputs=["adapter", "training_log", "loss_curve"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from coresift.parameters import DataDirectory, Device, Dtype, Seed, Threads
+from coresift.parameters import DataDirectory, Device, Dtype, RecommenderParameters, Seed, Threads
 from coresift.pipelines.foundation.params import FoundationParameters
 from coresift.typing import Table, TensorDict
 
@@ -30,11 +30,18 @@ def build_base_model(
 
 
 def embed_item_texts(
-    items: Table, *, parameters: FoundationParameters, device: Device, dtype: Dtype, seed: Seed, threads: Threads
+    items: Table,
+    *,
+    parameters: FoundationParameters,
+    recommender: RecommenderParameters,
+    device: Device,
+    dtype: Dtype,
+    seed: Seed,
+    threads: Threads,
 ) -> tuple[TensorDict, Table]:
-    """Turn the text of every item into a vector; semantic ids, which no recommender here asks for, stay empty."""
+    """Turn the text of every item into a vector, and into codes where the recommender reads them."""
     from coresift.compute import use_threads
-    from coresift.foundation import item_text_vectors
+    from coresift.foundation import SemanticIdOptions, item_text_vectors, learn_semantic_ids
     from coresift.storage import empty_table
 
     use_threads(threads.root)
@@ -46,4 +53,7 @@ def embed_item_texts(
         device=device.root,
         dtype=dtype.root,
     )
-    return vectors, empty_table("semantic_ids")
+    if recommender.name != "semantic_id":
+        return vectors, empty_table("semantic_ids")
+    options = SemanticIdOptions(**parameters.semantic_ids.model_dump())
+    return vectors, learn_semantic_ids(vectors, options=options, random_state=seed.root)

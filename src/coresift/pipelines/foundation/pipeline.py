@@ -19,10 +19,17 @@ def create_pipeline(**kwargs: object) -> Pipeline:
         ),
         Node(
             func=embed_item_texts,
-            inputs={**shared, "device": "params:device", "dtype": "params:dtype"},
+            inputs={
+                **shared,
+                "recommender": "params:recommender",
+                "device": "params:device",
+                "dtype": "params:dtype",
+            },
             outputs=["item_text_vectors", "semantic_ids"],
             name="embed_item_texts",
         ),
     ]
-    parameters = {f"params:{name}" for name in ("foundation", "seed", "threads", "data_dir", "device", "dtype")}
+    parameters = {
+        f"params:{name}" for name in ("foundation", "recommender", "seed", "threads", "data_dir", "device", "dtype")
+    }
     return Pipeline(nodes, namespace="foundation", parameters=parameters, prefix_datasets_with_namespace=False)

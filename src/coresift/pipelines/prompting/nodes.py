@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from coresift.parameters import RecommenderParameters
 from coresift.pipelines.prompting.params import PromptingParameters
-from coresift.typing import Table
+from coresift.typing import Table, TensorDict
 
 
 def render_prompts(
-    samples: Table, items: Table, users: Table, base_model: Path, *, parameters: PromptingParameters
+    samples: Table,
+    items: Table,
+    users: Table,
+    base_model: Path,
+    item_text_vectors: TensorDict,
+    *,
+    parameters: PromptingParameters,
+    recommender: RecommenderParameters,
 ) -> Table:
     """Render every sample as prompt and response, and tokenise both once."""
     from coresift import prompting
     from coresift.foundation import load_tokenizer
 
+    templates: prompting.PromptTemplates | prompting.ClickTemplates
+    if recommender.name == "yes_no":
+        answers = recommender.yes_no.answers
+        templates = prompting.ClickTemplates(**parameters.click_templates.model_dump(), answers=answers)
+    else:
+        templates = prompting.PromptTemplates(**parameters.templates.model_dump())
     return prompting.render_prompts(
         samples,
         items,
         load_tokenizer(base_model),
-        templates=prompting.PromptTemplates(**parameters.templates.model_dump()),
+        templates=templates,
         users=users,
-        **parameters.model_dump(exclude={"templates"}),
+        item_text_vectors=item_text_vectors["vector"],
+        **parameters.model_dump(exclude={"templates", "click_templates"}),
     )

@@ -24,11 +24,31 @@ class TemplateParameters(StrictParameters):
     )
 
 
+class ClickTemplateParameters(StrictParameters):
+    """The words around the data of a click sample, which recommender yes_no reads."""
+
+    history_item: str = Field(
+        "{{ item.title }}", description="One item of a history; item has title, categories, text and rating."
+    )
+    prompt: str = Field(
+        "Liked: {{ liked | join('; ') }}\nDisliked: {{ disliked | join('; ') }}\nLikes {{ candidate.title }}?\n",
+        description="The question; liked and disliked are lists of rendered items, candidate has title, categories "
+        "and text, user the profile's columns.",
+    )
+    like_rating: float = Field(4.0, description="Lowest rating of an item that was liked; unrated ones were.")
+
+
 class PromptingParameters(StrictParameters):
     """How samples become prompts."""
 
     templates: TemplateParameters = Field(TemplateParameters(), description="The words around the data.")
-    history_length: int = Field(8, ge=0, description="Latest items of a history that are read.")
+    click_templates: ClickTemplateParameters = Field(
+        ClickTemplateParameters(), description="The same for recommender yes_no."
+    )
+    history_length: int = Field(8, ge=0, description="Items of a history that are read.")
+    history_choice: Literal["recent", "similar"] = Field(
+        "recent", description="The recent items, or those similar to a click sample's candidate."
+    )
     history_order: Literal["newest_first", "oldest_first"] = Field(
         "newest_first", description="Order of the items in a prompt."
     )

@@ -16,11 +16,16 @@ def create_pipeline(**kwargs: object) -> Pipeline:
             "items": "items",
             "users": "users",
             "base_model": "base_model",
+            "item_text_vectors": "item_text_vectors",
             "parameters": "params:prompting",
+            "recommender": "params:recommender",
         },
         outputs="prompts",
         name="render_prompts",
     )
     return Pipeline(
-        [node], namespace="prompting", parameters={"params:prompting"}, prefix_datasets_with_namespace=False
+        [node],
+        namespace="prompting",
+        parameters={"params:prompting", "params:recommender"},
+        prefix_datasets_with_namespace=False,
     )
