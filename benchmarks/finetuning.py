@@ -1,6 +1,6 @@
 """Tokens per second of the training loop beside TRL's SFTTrainer, and what is computed on padding.
 
-    python -m venv build/trl && build/trl/bin/pip install torch==2.13.0 trl      # the peer, in an environment of its own
+    python -m venv build/trl && build/trl/bin/pip install torch==2.13.0 trl   # the peer in an environment of its own
     python benchmarks/finetuning.py --peer build/trl/bin/python
     python benchmarks/finetuning.py --peer build/trl/bin/python --quick
 
