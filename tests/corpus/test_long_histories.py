@@ -21,6 +21,15 @@ def test_bounded_histories_of_a_long_sequence(ingest_rows):
     assert corpus.samples["history"][-1].as_py() == list(range(2999))
 
 
+def test_users_can_be_collected_in_parts(ingest_rows, monkeypatch):
+    rows = [{"user_id": row % 7, "item_id": row, "timestamp": 10**12 + row} for row in range(200)]
+    whole, in_parts = [], []
+    for at_once, tables in ((histories.ROWS_AT_ONCE, whole), (30, in_parts)):
+        monkeypatch.setattr(histories, "ROWS_AT_ONCE", at_once)
+        tables.append(ingest_rows(rows, samples="all_prefixes", max_history=4).samples)
+    assert in_parts[0].equals(whole[0])
+
+
 def test_unbounded_histories_that_grow_too_large_are_refused(ingest_rows, monkeypatch):
     monkeypatch.setattr(histories, "MOST_ENTRIES", 1000)
     with pytest.raises(ValueError, match=r"would hold .* items together: bound them with ingestion.max_history"):

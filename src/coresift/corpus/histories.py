@@ -10,6 +10,9 @@ import ibis.expr.types as ir
 from coresift.corpus.engine import Engine
 from coresift.corpus.splits import SPLITS
 
+ROWS_AT_ONCE = 20_000_000
+"""Interactions that are collected into sequences together."""
+
 MOST_ENTRIES = 2_000_000_000
 """Items in all histories together above which they must be bounded."""
 
@@ -52,8 +55,7 @@ def with_histories(
         ValueError: If unbounded histories would hold too many items together.
     """
     _check_size(targets, engine, longest)
-    chunks = [_chunks(counted, split, longest) for split in seen_until]
-    sequences = engine.materialise(ibis.union(*chunks) if len(chunks) > 1 else chunks[0])
+    sequences = _sequences(counted, engine, seen_until, longest)
     end = targets["n_history"]
     chunk = ibis.greatest(end - 1, 0) // longest if longest else ibis.literal(0, "int64")
     start = ibis.greatest(end - longest, 0) if longest else ibis.literal(0, "int64")
@@ -68,6 +70,17 @@ def _check_size(targets: ir.Table, engine: Engine, longest: int) -> None:
         raise ValueError(
             f"the histories would hold {float(str(total)):.2g} items together: bound them with ingestion.max_history."
         )
+
+
+def _sequences(counted: ir.Table, engine: Engine, seen_until: Sequence[int], size: int) -> ir.Table:
+    """Collect the chunks of all users, some users at a time, because engines hold what they collect in memory."""
+    n_parts = 1 + engine.count(counted) // ROWS_AT_ONCE
+    collected = [
+        engine.materialise(_chunks(counted.filter(counted["user_id"] % n_parts == part), split, size))
+        for split in seen_until
+        for part in range(n_parts)
+    ]
+    return ibis.union(*collected) if len(collected) > 1 else collected[0]
 
 
 def _chunks(counted: ir.Table, seen_until: int, size: int) -> ir.Table:
