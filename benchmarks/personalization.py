@@ -53,11 +53,12 @@ RESULTS = Path(__file__).parent / "results"
 R, N_ADAPTERS, ALPHA = 8, 4, 16
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 TEMPLATES = ClickTemplates(
-    prompt="{% set seen = liked | length + disliked | length %}"
-    "{{ user.gender }} {{ user.occupation }} {{ (10 * (liked | length) / (seen or 1)) | round | int }} of 10\n"
-    "Liked: {{ liked[:4] | join('; ') }}\nDisliked: {{ disliked[:4] | join('; ') }}\n"
-    "Likes {{ candidate.title }} {{ candidate.categories | join(' ') }}?\n",
+    prompt="{% set share = (10 * (liked | length) / ((liked + disliked) | length or 1)) | round | int %}"
+    "Liked: {{ liked[:2] | join('; ') }}\nDisliked: {{ disliked[:2] | join('; ') }}\n"
+    "{{ candidate.title }} {{ candidate.categories | join(' ') }}\n"
+    "{{ 'Yes ' * share }}{{ 'No ' * (10 - share) }}\n",
 )
+"""A model trained on a few titles cannot count: the user's share of liked items is spelled out in answers."""
 SIDES = ("lora", "lora_whole_rank", "reclora", "uniform", "shuffled")
 CONTROLS = ("lora_whole_rank", "uniform", "shuffled")
 """Sides that are measured on random samples only."""
@@ -67,14 +68,14 @@ CONTROLS = ("lora_whole_rank", "uniform", "shuffled")
 class Size:
     """How much is done: training samples of a cell, steps, pools to select from, tested samples."""
 
-    budget: int = 8192
-    steps: int = 768
+    budget: int = 4096
+    steps: int = 384
     candidates: int = 16_000
-    validation: int = 2000
-    tested: int = 5000
+    validation: int = 1500
+    tested: int = 4000
 
 
-QUICK = Size(budget=512, steps=32, candidates=1500, validation=300, tested=600)
+QUICK = Size(budget=256, steps=16, candidates=800, validation=200, tested=300)
 
 
 class Clicks:
