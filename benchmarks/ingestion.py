@@ -2,7 +2,7 @@
 
     python benchmarks/ingestion.py --quick                 # up to one million rows, under 5 minutes
     python benchmarks/ingestion.py                         # to 100 million; a killed run resumes at the next cell
-    python benchmarks/ingestion.py --peers PYTHON          # also the loading of RecBole and RecTools, installed there
+    python benchmarks/ingestion.py --peer recbole=PYTHON --peer rectools=PYTHON    # also their loading, installed there
     python benchmarks/ingestion.py --spark                 # instead both engines on --games FOLDER, by hash of samples
 
 Every system reads the same file of shuffled rows with ids as text: popularity after Zipf and Mandelbrot, 3 % repeated
@@ -23,10 +23,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 SIZES = (1_000_000, 10_000_000, 100_000_000)
-LARGEST_FOR_PANDAS = 10_000_000
+LARGEST_BESIDE_OTHERS = 10_000_000
+"""Beyond it only ours runs, from parquet: others keep the rows in memory."""
 INTERACTIONS_PER_USER = 100
 ITEMS = 200_000
 MEMORY = "4GB"
@@ -58,6 +57,8 @@ FROM (
 
 def simulate(n_rows: int, folder: Path) -> dict[str, Path]:
     """Write the interactions as parquet and as RecBole's tab-separated file, and the items; return the paths."""
+    import duckdb  # here, because the environments of peers lack it
+
     files = {name: folder / f"{name}-{n_rows}" for name in ("parquet", "inter", "items")}
     folder.mkdir(parents=True, exist_ok=True)
     query = SIMULATION.format(rows=n_rows, users=n_rows // INTERACTIONS_PER_USER, items=ITEMS, spread=SPREAD)
@@ -70,6 +71,8 @@ def simulate(n_rows: int, folder: Path) -> dict[str, Path]:
         "inter": (f"SELECT {named} FROM ({query})", "FORMAT csv, DELIMITER '\t', HEADER"),
         "items": (items, "FORMAT parquet"),
     }
+    if n_rows > LARGEST_BESIDE_OTHERS:
+        del writing["inter"]
     for name, (rows, form) in writing.items():
         if not files[name].exists():
             draft = files[name].with_suffix(".draft")
@@ -167,6 +170,7 @@ def run_rectools(files: dict[str, Path], form: str, folder: Path) -> Cell:
 
 SYSTEMS = {"coresift": run_ours, "pandas": run_pandas, "recbole": run_recbole, "rectools": run_rectools}
 PEERS = ("recbole", "rectools")
+OURS = {name: sys.executable for name in SYSTEMS if name not in PEERS}
 
 
 def run_cell(system: str, form: str, n_rows: int, data: Path) -> None:
@@ -188,8 +192,7 @@ def measured(system: str, form: str, n_rows: int, options: argparse.Namespace) -
     if path.exists():
         return json.loads(path.read_text())
     simulate(n_rows, options.data)
-    python = options.peers if system in PEERS else sys.executable
-    command = [python, __file__, "--cell", system, form, str(n_rows), "--data", str(options.data)]
+    command = [options.interpreters[system], __file__, "--cell", system, form, str(n_rows), "--data", str(options.data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or [f"killed, {done.returncode}"])[-1][:100]}
@@ -203,12 +206,11 @@ def print_table(sizes: tuple[int, ...], options: argparse.Namespace) -> None:
     """Measure every cell and print a row for it."""
     names = ("rows", 12), ("seconds", 9), ("s / million", 12), ("peak GB", 8), ("kept", 11), ("samples", 9)
     print(f"{'system':10} {'file':8} " + " ".join(f"{name:>{width}}" for name, width in names))
-    for system in SYSTEMS:
+    for system in options.interpreters:
         for form in ("parquet", "inter"):
             for n_rows in sizes:
-                if (system in PEERS and (options.peers is None or form == "parquet")) or (
-                    system != "coresift" and n_rows > LARGEST_FOR_PANDAS
-                ):
+                alone = system == "coresift" and form == "parquet"
+                if (system in PEERS and form == "parquet") or (n_rows > LARGEST_BESIDE_OTHERS and not alone):
                     continue
                 cell = measured(system, form, n_rows, options)
                 told = cell.get("failed") or (
@@ -245,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one million rows only")
     parser.add_argument("--rows", type=int, nargs="+", help="sizes instead of the usual ones")
-    parser.add_argument("--peers", help="Python with RecBole and RecTools")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="an environment with a peer")
     parser.add_argument("--spark", action="store_true", help="compare engines on --games instead")
     parser.add_argument("--games", type=Path, help="folder of the Games corpus in the parquet schema")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "coresift-ingestion")
@@ -253,6 +255,7 @@ def main() -> None:
     parser.add_argument("--clean", action="store_true", help="remove the simulated files at the end")
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.interpreters = OURS | dict(pair.split("=", 1) for pair in options.peer)
     if options.cell:
         system, form, n_rows = options.cell
         run_cell(system, form, int(n_rows), options.data)
