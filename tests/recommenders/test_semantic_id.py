@@ -119,6 +119,8 @@ def test_clear_errors(base, tmp_path):
         built(base, width=33)
     with pytest.raises(ValueError, match="use one of full, lora"):
         built(base, tuning="some")
+    with pytest.raises(ValueError, match="semantic_id trains its own: set dtype to auto"):
+        built(base, dtype="nf4")
     with pytest.raises(ValueError, match="reads histories, not prompts"):
         built(base).rows(prompts_table(2).drop_columns("history"))
     built(base, adapter=AdapterOptions()).save(tmp_path)

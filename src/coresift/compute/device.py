@@ -6,7 +6,9 @@ import os
 
 import torch
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FOUR_BITS = "nf4"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, FOUR_BITS: torch.bfloat16}
+"""Precision of products by name; with ``nf4`` the base model's weights take four bits each."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -27,11 +29,11 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the floating-point type called ``name``.
+    """Return the floating-point type of products called ``name``.
 
     Args:
-        name: ``float32``, ``bfloat16``, or ``auto``: bfloat16 on a GPU that computes in it, float32 otherwise, so
-            that results on a CPU do not depend on its generation.
+        name: ``float32``, ``bfloat16``, ``nf4`` (products in bfloat16), or ``auto``: bfloat16 on a GPU that
+            computes in it, float32 otherwise, so that results on a CPU do not depend on its generation.
         device: Where the numbers will live.
 
     Raises:

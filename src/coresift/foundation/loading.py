@@ -22,11 +22,15 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 
 from coresift.foundation.checking import is_hub_id, model_folder_problem
 from coresift.foundation.hub import hub_snapshot
+from coresift.foundation.quantisation import four_bit_loading
 from coresift.foundation.quiet import without_progress_bars
 from coresift.storage import fingerprint
 
 SOURCE_FILE = "source.json"
 """Where the weights are (path or hub id, revision) and their fingerprint, for a model that was not trained here."""
+
+SAFELY = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
+"""How every model is loaded: no pickle, no download, no code of the model's folder."""
 
 
 def base_model_location(folder: Path) -> str:
@@ -53,35 +57,42 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_body(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_body(
+    folder: Path, *, dtype: torch.dtype = torch.float32, four_bits_on: torch.device | None = None
+) -> PreTrainedModel:
     """Load a base model without its head, in evaluation mode: what turns tokens into hidden states.
 
     Args:
         folder: Folder of the base model.
         dtype: Type of the weights.
+        four_bits_on: Device on which the weights are kept in four bits, with products in ``dtype``; None: they are not.
 
     Raises:
-        ValueError: If the folder holds no model with weights in safetensors.
+        ValueError: If the folder holds no model with weights in safetensors, or four bits cannot be had.
     """
+    extra = four_bit_loading(four_bits_on, dtype) if four_bits_on else {}
     # Layers that the weights lack, such as an unused pooler, are drawn; a fixed seed keeps saving repeatable.
     with torch.random.fork_rng(devices=[]), without_progress_bars():
         torch.manual_seed(0)
-        model = AutoModel.from_pretrained(
-            _local_folder(folder), dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
-        )
+        model = AutoModel.from_pretrained(_local_folder(folder), dtype=dtype, **SAFELY, **extra)
     return model.eval()
 
 
-def load_generator(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_generator(
+    folder: Path, *, dtype: torch.dtype = torch.float32, four_bits_on: torch.device | None = None
+) -> PreTrainedModel:
     """Load a base model with the head that writes tokens, in evaluation mode.
 
     Args:
         folder: Folder of the base model.
         dtype: Type of the weights.
+        four_bits_on: As for ``load_body``; the head keeps its precision.
 
     Raises:
-        ValueError: If the folder holds no model with weights in safetensors, or the model writes no text.
+        ValueError: If the folder holds no model with weights in safetensors, the model writes no text, or four bits
+            cannot be had.
     """
+    extra = four_bit_loading(four_bits_on, dtype) if four_bits_on else {}
     if not is_causal(folder):
         raise ValueError(
             "foundation.model: this recommender writes text, which an encoder cannot: give a decoder, or set "
@@ -89,12 +100,7 @@ def load_generator(folder: Path, *, dtype: torch.dtype = torch.float32) -> PreTr
         )
     with without_progress_bars():
         model, report = AutoModelForCausalLM.from_pretrained(
-            _local_folder(folder),
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
+            _local_folder(folder), dtype=dtype, output_loading_info=True, **SAFELY, **extra
         )
     if report["missing_keys"]:
         raise ValueError(

@@ -65,7 +65,7 @@ class LanguageModelRecommender(ABC):
     @classmethod
     def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
         """Load the base model in the form that this recommender takes: the body, without a head."""
-        return load_body(given.base_model, dtype=given.dtype)
+        return load_body(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on)
 
     @classmethod
     def task_of(cls, base: PreTrainedModel) -> TaskType:

@@ -20,6 +20,7 @@ class Given:
         base_model: Folder of the base model.
         items: Table ``items``; row = item id.
         dtype: Precision of the model's products.
+        four_bits_on: Device on which the base model's weights are kept in four bits; None: they have ``dtype``.
         random_state: Seed of all that is drawn.
         item_counts: (M,) training interactions of every item, where they are known.
         semantic_ids: Table ``semantic_ids``, where it was made.
@@ -29,6 +30,7 @@ class Given:
     items: pa.Table
     dtype: torch.dtype
     random_state: int
+    four_bits_on: torch.device | None = None
     item_counts: Tensor | None = None
     semantic_ids: pa.Table | None = None
 

@@ -11,7 +11,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from coresift.compute import resolve_device, resolve_dtype
+from coresift.compute import FOUR_BITS, resolve_device, resolve_dtype
 from coresift.foundation import load_tokenizer
 from coresift.personalization import RecLoraModel, SampleStates, check_surrogate
 from coresift.recommenders.dense import DenseRecommender
@@ -57,20 +57,21 @@ def build_recommender(
         semantic_ids: Table ``semantic_ids``, which recommender semantic_id reads.
         probe: Only gradients will be measured: a fresh adapter is attached even where training moves all weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        dtype: ``auto``, ``float32`` or ``bfloat16``.
+        dtype: ``auto``, ``float32``, ``bfloat16``, or ``nf4`` for a base model in four bits (bitsandbytes).
         random_state: Seed of the adapter's start and of fixed negatives.
         **options: What the recommender itself takes, such as ``pooling``.
 
     Raises:
         ValueError: If the name is unknown, items are not in the order of their ids, or the adapter was trained for
-            another base model, recommender or pooling.
+            another base model, recommender or pooling, or the base model cannot be loaded in the ``dtype``.
     """
     if name not in RECOMMENDERS:
         raise ValueError(f"recommender.name is '{name}': use one of {', '.join(sorted(RECOMMENDERS))}")
     kind = RECOMMENDERS[name]
     _check_items(items)
     place = resolve_device(device)
-    given = Given(base_model, items, resolve_dtype(dtype, place), random_state, item_counts, semantic_ids)
+    four_bits_on = place if dtype == FOUR_BITS else None
+    given = Given(base_model, items, resolve_dtype(dtype, place), random_state, four_bits_on, item_counts, semantic_ids)
     base_name = kind.name_base(given, options)
     if adapter_folder is not None:
         _check_adapter(adapter_folder, kind, {"name": name, "base_model": base_name} | options)

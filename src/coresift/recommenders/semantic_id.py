@@ -109,6 +109,8 @@ class SemanticIdRecommender(LanguageModelRecommender):
             raise ValueError(
                 f"recommender.semantic_id.tuning is '{options['tuning']}': use one of {', '.join(TUNINGS)}"
             )
+        if given.four_bits_on:
+            raise ValueError("dtype nf4 is for pretrained base models; semantic_id trains its own: set dtype to auto")
         size = CodeVocabulary(given.known_semantic_ids).size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(given.random_state)

@@ -103,7 +103,7 @@ class TitleGenerationRecommender(LanguageModelRecommender):
     @classmethod
     def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
         """Load a decoder with its head; an encoder is refused."""
-        return load_generator(given.base_model, dtype=given.dtype)
+        return load_generator(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on)
 
     @classmethod
     def task_of(cls, base: PreTrainedModel) -> TaskType:

@@ -69,8 +69,11 @@ class YesNoRecommender(LanguageModelRecommender):
     def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
         """Load a decoder with its head, or an encoder, to which an answer head is added."""
         if is_causal(given.base_model):
-            return load_generator(given.base_model, dtype=given.dtype)
-        return add_answer_head(load_body(given.base_model, dtype=given.dtype), random_state=given.random_state)
+            return load_generator(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on)
+        return add_answer_head(
+            load_body(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on),
+            random_state=given.random_state,
+        )
 
     @classmethod
     def task_of(cls, base: PreTrainedModel) -> TaskType:
