@@ -37,13 +37,13 @@ def raw_dir(tmp_path: Path) -> Path:
 def kedro_run(
     tmp_path: Path, raw_dir: Path, project_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
-    """Run ingestion on the raw folder with further parameters."""
+    """Run ingestion, or other pipelines, on the raw folder with further parameters."""
     monkeypatch.chdir(project_root)
     bootstrap_project(project_root)
 
-    def invoke(*parameters: str, env: str = "parquet") -> Result:
+    def invoke(*parameters: str, env: str = "parquet", pipelines: str = "ingestion") -> Result:
         given = ",".join([f"raw_dir={raw_dir}", f"data_dir={tmp_path / 'data'}", *parameters])
-        return CliRunner().invoke(run, ["--env", env, "--pipelines", "ingestion", "--params", given])
+        return CliRunner().invoke(run, ["--env", env, "--pipelines", pipelines, "--params", given])
 
     return invoke
 
@@ -54,6 +54,22 @@ def expect(result: Result, data_dir: Path, *words: str) -> None:
     for word in words:
         assert word in result.output
     assert not [path for path in data_dir.glob("**/*") if path.is_file()], "something was written"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        ["selection.method=less"],
+        ["selection.method=gist"],
+        ["selection.options.goracs.representation=gradient_feature"],
+        ["selection.options.goracs.gradient_term=alignment"],
+    ],
+)
+def test_features_that_nobody_is_told_to_make_stop_the_run_at_once(
+    kedro_run: Callable[..., Result], tmp_path: Path, parameters: list[str]
+) -> None:
+    words = "reads gradient features: set attribution.gradient_features.enabled to true"
+    expect(kedro_run("selection.budget=4", *parameters, pipelines="__default__"), tmp_path / "data", words)
 
 
 def test_good_input_passes(kedro_run: Callable[..., Result], tmp_path: Path) -> None:

@@ -116,13 +116,33 @@ class ParametersHook:
             check_base_model(model)
 
 
-class BudgetHook:
-    """Stops a run whose budget exceeds its training samples when the samples are made, before they are written."""
+class SelectionHook:
+    """Stops a run early whose selection is going to lack something: gradient features, or enough training samples."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember what selection is going to ask for."""
-        self._selection = context.config_loader["parameters"].get("selection", {})
+        """Remember what selection is going to ask for, and whether gradient features are made."""
+        raw = context.config_loader["parameters"]
+        self._selection = raw.get("selection", {})
+        self._makes_features = raw.get("attribution", {}).get("gradient_features", {}).get("enabled", False)
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Compare the features that the method reads with those that this run makes.
+
+        Raises:
+            ValueError: If the method needs gradient features and attribution is told not to measure them.
+        """
+        if self._makes_features or not {"gradient_features", "coreset"} <= pipeline.all_outputs():
+            return
+        from coresift.pipelines.selection.params import SelectionParameters
+
+        selection = SelectionParameters.model_validate(self._selection)
+        if selection.reads_gradient_features:
+            raise ValueError(
+                f"selection.method {selection.method} with these options reads gradient features: set "
+                "attribution.gradient_features.enabled to true"
+            )
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any]) -> None:

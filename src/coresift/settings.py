@@ -2,9 +2,9 @@
 
 from kedro.config import OmegaConfigLoader
 
-from coresift.hooks import BudgetHook, ParametersHook, RunSummaryHook
+from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
 
-HOOKS = (ParametersHook(), BudgetHook(), RunSummaryHook())
+HOOKS = (ParametersHook(), SelectionHook(), RunSummaryHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -102,3 +102,13 @@ class SelectionParameters(StrictParameters):
         "messages", description="Form of the exported coreset: chat messages, or prompt and completion."
     )
     options: SelectionOptions = Field(default_factory=SelectionOptions, description="Options of every method.")
+
+    @property
+    def reads_gradient_features(self) -> bool:
+        """Whether the chosen method needs the dataset ``gradient_features``."""
+        options = getattr(self.options, self.method, None)
+        return (
+            self.method in ("less", "gist")
+            or getattr(options, "representation", None) == "gradient_feature"
+            or getattr(options, "gradient_term", None) == "alignment"
+        )
