@@ -82,7 +82,7 @@ def test_no_prices_prove_more_than_any_selection_costs():
     costs = search.cost.rows(np.arange(40), exact=True)
     best = min(solve_transport(costs[generator.permutation(40)[:6]]).value for _ in range(200))
     for prices in (search.plan.target_potentials, costs.min(axis=0), generator.normal(size=23)):
-        values = reduced_values(search.cost.blocks(), prices, search.share)
+        values = reduced_values(search.cost.blocks(), len(search.cost), prices, search.share)
         assert lower_bound(search.cost, search.rules, prices, values) <= best
 
 

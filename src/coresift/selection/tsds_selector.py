@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.neighbors import nearest_rows
 from coresift.selection.ordering import best_first, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice, check_count, train_and_validation
-from coresift.transport import BlockCost
+from coresift.transport import BlockCost, row_values
 
 DENSITIES = ("uniform", "kernel")
 
@@ -100,8 +99,8 @@ def kernel_density(rows: NDArray, bandwidth: float, *, device: str) -> NDArray[n
         (N,) densities; 1 for a row that is alone.
     """
     cost = BlockCost(rows, rows, distance_scale=bandwidth, device=device)
-    parts = [(1.0 - block.square_()).clamp_(min=0.0).sum(dim=1).cpu() for _, block in cost.blocks()]
-    return torch.cat(parts).double().numpy().clip(min=1.0)
+    crowds = row_values(cost.blocks(), len(cost), lambda block: (1.0 - block.square_()).clamp_(min=0.0).sum(dim=1))
+    return crowds.clip(min=1.0)
 
 
 def spread_mass(

@@ -4,6 +4,7 @@ from coresift.transport.block_cost import BlockCost, as_positions
 from coresift.transport.exact_transport import TransportPlan, solve_transport
 from coresift.transport.greedy_start import greedy_medoids
 from coresift.transport.k_medoids import KMedoidsResult, balanced_k_medoids
+from coresift.transport.row_values import row_values
 
 __all__ = [
     "BlockCost",
@@ -12,5 +13,6 @@ __all__ = [
     "as_positions",
     "balanced_k_medoids",
     "greedy_medoids",
+    "row_values",
     "solve_transport",
 ]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from coresift.transport.block_cost import BlockCost
+from coresift.transport.row_values import row_values
 
 SPARSE_ENTRIES = 2**24
 SPARSE_SHARE = 1 / 16
@@ -93,11 +94,10 @@ class _LazyGains:
         self.nearest = torch.minimum(self.nearest, own)
 
     def _measure(self, rows: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        parts = [
-            (self.nearest - block).clamp_(min=0.0).sum(dim=1).double().cpu().numpy()
-            for _, block in self.cost.blocks(rows)
-        ]
-        return np.concatenate(parts)
+        n_rows = len(self.cost) if rows is None else len(rows)
+        return row_values(
+            self.cost.blocks(rows), n_rows, lambda block: -block.sub_(self.nearest).clamp_(max=0.0).sum(dim=1)
+        )
 
 
 def _finish_sparse(search: _LazyGains, n_steps: int) -> list[int]:

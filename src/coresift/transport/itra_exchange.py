@@ -21,6 +21,7 @@ from coresift.transport.lagrangian_bound import lower_tail_mean
 from coresift.transport.medoid_search import MedoidSearch
 from coresift.transport.price_ascent import Prices, price_at
 from coresift.transport.removal import removal
+from coresift.transport.row_values import row_values
 
 EXCHANGES = 100
 SHORTLIST = 30
@@ -74,7 +75,7 @@ def _shortlists(search: MedoidSearch, is_released: bool) -> tuple[NDArray[np.int
     gone = removal(search)
     score = _released_score if is_released else lower_tail_mean
     prices = torch.as_tensor(gone.prices, dtype=torch.float32, device=search.cost.device)
-    outside = np.concatenate([score(block - prices, search.share).cpu().numpy() for _, block in search.cost.blocks()])
+    outside = row_values(search.cost.blocks(), len(search.cost), lambda block: score(block.sub_(prices), search.share))
     outer = np.argsort(np.where(search.outside, outside, np.inf), kind="stable")[: min(SHORTLIST, search.outside.sum())]
     inside = gone.values
     if is_released:

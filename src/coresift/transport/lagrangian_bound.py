@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.transport.block_cost import BlockCost
+from coresift.transport.row_values import row_values
 
 FLOAT32_SLACK = 1e-3
 ROWS_PER_MEDOID = 3
@@ -67,23 +68,24 @@ def lower_tail_mean(reduced: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def reduced_values(
-    blocks: Iterable[tuple[NDArray[np.int64], torch.Tensor]], prices: NDArray[np.float64], share: float
+    blocks: Iterable[tuple[NDArray[np.int64], torch.Tensor]], n_rows: int, prices: NDArray[np.float64], share: float
 ) -> NDArray[np.float64]:
     """The reduced values phi of streamed rows.
 
     Args:
         blocks: positions of rows and their (b, V) costs, which are overwritten.
+        n_rows: how many rows the stream has.
         prices: (V,) price of serving a validation row.
         share: validation rows that a medoid serves, V/n.
 
     Returns:
         The values of all rows streamed, in float32 precision.
     """
-    values = [np.empty(0, dtype=np.float32)]
-    for _, block in blocks:
-        reduced = block.sub_(torch.as_tensor(prices, dtype=torch.float32, device=block.device))
-        values.append(lower_tail_mean(reduced, share).cpu().numpy())
-    return np.concatenate(values).astype(np.float64)
+
+    def reduced_value(block: torch.Tensor) -> torch.Tensor:
+        return lower_tail_mean(block.sub_(torch.as_tensor(prices, dtype=torch.float32, device=block.device)), share)
+
+    return row_values(blocks, n_rows, reduced_value)
 
 
 def lower_bound(

@@ -65,7 +65,7 @@ def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]
     Returns:
         The prices with their bound, without averages.
     """
-    reduced = reduced_values(cost.blocks(), values, cost.n_targets / rules.budget)
+    reduced = reduced_values(cost.blocks(), len(cost), values, cost.n_targets / rules.budget)
     return _bounded(rules, values, reduced)
 
 
@@ -155,10 +155,10 @@ def _price_again(
     is_open = rules.candidates.copy()
     is_open[active.positions] = False
     measured = np.full(len(reduced), np.inf)
-    measured[active.positions] = reduced_values(active.blocks(), values, share)
+    measured[active.positions] = reduced_values(active.blocks(), len(active.positions), values, share)
     reduced[active.positions] = measured[active.positions]
     rows = np.flatnonzero(is_open & (reduced <= measured[rules.cheapest(measured)].max()))
-    reduced[rows] = reduced_values(cost.blocks(rows), values, share)
+    reduced[rows] = reduced_values(cost.blocks(rows), len(rows), values, share)
     return _bounded(rules, values, reduced)
 
 
