@@ -1,0 +1,144 @@
+"""Which coreset trains the best recommender: every selection method on the embedded shop, tuned and ranked alike.
+
+    python benchmarks/coreset_quality.py              # three seeds; a killed run resumes at the next cell
+    python benchmarks/coreset_quality.py --quick      # the tiny shop, one seed, few steps
+    python benchmarks/coreset_quality.py --only "random;goracs;dealrec" --seeds 5
+
+Budget 256; a cell is a method and a seed. The seed draws what a method draws, starts the adapter and shuffles training;
+features, base model, steps and tested users are the same in all cells. Methods that draw nothing differ between seeds
+in training alone. Each method is held against random selection: paired over users, both averaged over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from coresift.compute import use_threads
+from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
+from coresift.recommenders import AdapterOptions, build_recommender
+from coresift.selection import SELECTORS, assemble_pool, choose
+from coresift.storage import read_tensors
+
+K = 50
+STAGES = "ingestion,foundation,prompting,surrogate,attribution"
+FEATURES = ("sample_embeddings", "gradient_features", "gradient_norms", "influence_scores")
+CASES: dict[str, tuple[str, dict[str, Any]]] = {method: (method, {}) for method in SELECTORS} | {
+    "goracs, alignment": ("goracs", {"gradient_term": "alignment"}),
+    "goracs, half states": ("goracs", {"state_weight": 0.5}),
+    "goracs, gradient space": ("goracs", {"representation": "gradient_feature"}),
+    "goracs, no gradients": ("goracs", {"gradient_weight": 0.0}),
+    "goracs, state clusters": ("goracs", {"state_clusters": 8}),
+}
+"""Row of the table: its method and the options that differ from the defaults."""
+
+
+class Shop:
+    """What the stages before selection left, made once."""
+
+    def __init__(self, folder: Path, environment: str) -> None:
+        if not (folder / "whole").exists():
+            values = f"data_dir={folder},attribution.gradient_features.enabled=true"
+            command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
+            subprocess.run([*command, "--pipelines", STAGES, "--params", values], check=True)
+            (folder / "whole").touch()
+        self.items = pq.read_table(newest(folder, "intermediate/items.parquet"))
+        self.samples = pq.read_table(newest(folder, "primary/samples.parquet"))
+        self.prompts = pq.read_table(newest(folder, "primary/prompts.parquet"))
+        self.base_model = newest(folder, "primary/base_model")
+        tensors = {name: read_tensors(newest(folder, f"feature/{name}.safetensors")) for name in FEATURES}
+        tensors["surrogate_states"] = read_tensors(newest(folder, "surrogate/surrogate_states.safetensors"))
+        scores = pq.read_table(newest(folder, "surrogate/sample_scores.parquet"))
+        self.pool = assemble_pool(self.samples, self.prompts, tensors, scores)
+        self.test = self.samples.filter(pc.equal(self.samples["split"], 2))
+        self.questions = self.prompts.filter(pc.is_in(self.prompts["sample_id"], self.test["sample_id"]))
+
+
+def newest(folder: Path, dataset: str) -> Path:
+    """Path of a dataset's newest version."""
+    return max((folder / dataset).iterdir()) / Path(dataset).name
+
+
+def measure(shop: Shop, case: str, seed: int, *, quick: bool) -> dict[str, Any]:
+    """Select, tune, rank: recall@10 and ndcg@10 of every test user (U, 2), and the seconds of each."""
+    method, options = CASES[case]
+    times = [time.perf_counter()]
+    coreset = choose(shop.pool, method, budget=16 if quick else 256, random_state=seed, **options).table
+    times.append(time.perf_counter())
+    recommender = build_recommender(
+        "dense", base_model=shop.base_model, items=shop.items, adapter=AdapterOptions(), random_state=seed
+    )
+    training = FineTuningOptions(validation_samples=0, **({"epochs": 1, "min_steps": 1} if quick else {}))
+    with tempfile.TemporaryDirectory() as folder:
+        fine_tune(
+            recommender, shop.prompts, coreset=coreset, work_folder=Path(folder), options=training, random_state=seed
+        )
+    times.append(time.perf_counter())
+    ids, _ = recommender.rank(shop.questions, K, shop.test["history"].combine_chunks())
+    metrics = ranking_metrics(ids.numpy(), shop.test["targets"].combine_chunks())
+    users = np.stack([metrics["recall@10"], metrics["ndcg@10"]], axis=1)
+    return {"users": users, "selecting": times[1] - times[0], "training": times[2] - times[1]}
+
+
+def cell(out: Path, shop: Shop, case: str, seed: int, *, quick: bool) -> dict[str, Any]:
+    """One measurement, read back where an earlier run left it."""
+    file = out / f"{case.replace(', ', '-').replace(' ', '_')}-{seed}{'-quick' if quick else ''}.npz"
+    if not file.exists():
+        draft = file.with_suffix(".draft.npz")
+        np.savez(draft, **measure(shop, case, seed, quick=quick))
+        draft.rename(file)
+    return dict(np.load(file))
+
+
+def report(case: str, runs: list[dict[str, Any]], random: list[dict[str, Any]]) -> dict[str, Any]:
+    """Print and return one row of the table."""
+    users, base = (np.mean([run["users"] for run in side], axis=0) for side in (runs, random))
+    recall, ndcg = bootstrap_mean(users[:, 0]), bootstrap_mean(users[:, 1])
+    gap = paired_bootstrap(users[:, 0], base[:, 0])
+    selecting = float(np.mean([run["selecting"] for run in runs]))
+    print(
+        f"{case:24}{recall[0]:8.4f} ({recall[1]:.4f} - {recall[2]:.4f}){ndcg[0]:8.4f}"
+        f"{gap.mean_difference:+9.4f} ({gap.low:+.4f} to {gap.high:+.4f}){selecting:8.1f} s",
+        flush=True,
+    )
+    by_seed = [float(run["users"][:, 0].mean()) for run in runs]
+    difference = [gap.mean_difference, gap.low, gap.high]
+    return {"recall@10": recall, "ndcg@10": ndcg, "over_random": difference, "by_seed": by_seed, "selecting": selecting}
+
+
+def main() -> None:
+    """Measure every cell, print the table and save it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results/coreset_quality"), help="cells and the shop"
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default=";".join(CASES), help="rows of the table, separated by semicolons")
+    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument("--quick", action="store_true", help="the tiny shop, one seed, few steps")
+    options = parser.parse_args()
+    use_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
+    shop = Shop(options.out.resolve() / f"shop-{environment}", environment)
+    print(f"{'method':24}{'recall@10, 95 % interval':>27}{'ndcg@10':>8}{'recall@10 - random':>28}{'selecting':>13}")
+    measured = lambda case: [cell(options.out, shop, case, seed, quick=options.quick) for seed in range(seeds)]  # noqa: E731
+    random: list[dict[str, Any]] = measured("random")
+    table = {case: report(case, measured(case), random) for case in options.only.split(";")}
+    name = "table-quick.json" if options.quick else "table.json"
+    (options.out / name).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
