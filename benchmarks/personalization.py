@@ -68,11 +68,11 @@ CONTROLS = ("lora_whole_rank", "uniform", "shuffled")
 class Size:
     """How much is done: training samples of a cell, steps, pools to select from, tested samples."""
 
-    budget: int = 4096
-    steps: int = 384
+    budget: int = 2048
+    steps: int = 192
     candidates: int = 16_000
-    validation: int = 1500
-    tested: int = 4000
+    validation: int = 1000
+    tested: int = 3000
 
 
 QUICK = Size(budget=256, steps=16, candidates=800, validation=200, tested=300)

@@ -28,7 +28,8 @@ def test_goracs_works_in_another_representation_and_names_what_is_missing():
 
 
 def test_goracs_needs_no_gradient_norms_where_they_weigh_nothing():
-    GoracsSelector(budget=5, gradient_weight=0.0).fit(make_pool(gradient_norm=None))
+    selector = GoracsSelector(budget=5, gradient_weight=0.0).fit(make_pool(gradient_norm=None))
+    assert len(selector.selected_indices_) == 5
 
 
 def test_goracs_by_label_has_the_class_shares_of_validation():
