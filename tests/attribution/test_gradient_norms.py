@@ -12,8 +12,10 @@ from gradient_cases import (
     token_batch,
     unpadded_samples,
 )
+from mixture_cases import mixture
+from peft import LoraConfig, get_peft_model
 from recommender_cases import prompts_table
-from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
+from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from coresift.attribution import gradient_norms
 from coresift.attribution.token_loss import mean_token_loss
@@ -172,3 +174,30 @@ def test_clear_errors(llama, bert):
         gradient_norms(llama, [batch], loss=lambda model, given: mean_token_loss(model, given).mean())
     with pytest.raises(ValueError, match="no LoRA adapter"):
         gradient_norms(BertModel(BertConfig(hidden_size=8, num_attention_heads=1, num_hidden_layers=1)), [batch])
+
+
+def start_of(kind):
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=1)
+    config.num_attention_heads = config.num_key_value_heads = 4
+    lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], use_dora=kind == "dora")
+    return get_peft_model(LlamaForCausalLM(config), lora).eval()
+
+
+def test_dora_starts_with_the_gradients_of_lora_and_is_not_measured_itself():
+    batches, norms = in_batches(16), []
+    for kind in ("lora", "dora"):
+        torch.manual_seed(1)
+        norms.append(norms_one_by_one(start_of(kind), unpadded_samples(batches), library_loss, all_matrices))
+    torch.testing.assert_close(*norms, rtol=1e-5, atol=0)
+    with pytest.raises(ValueError, match=r"plain LoRA \(use_dora false\) has the same ones at its start"):
+        gradient_norms(start_of("dora"), batches)
+
+
+def all_matrices(name):
+    return ".lora_A." in name or ".lora_B." in name
+
+
+def test_a_mixture_of_weights_is_not_measured():
+    with pytest.raises(ValueError, match="use mix 'output', or a plain LoRA"):
+        gradient_norms(mixture(mix="weight"), in_batches(16))

@@ -5,7 +5,14 @@ import logging
 import pytest
 import torch
 
-from coresift.compute import in_shrinking_batches, progress_bar, resolve_device, resolve_dtype, use_threads
+from coresift.compute import (
+    compute_facts,
+    in_shrinking_batches,
+    progress_bar,
+    resolve_device,
+    resolve_dtype,
+    use_threads,
+)
 
 
 def test_auto_device_exists_and_unknown_ones_are_refused() -> None:
@@ -20,6 +27,8 @@ def test_auto_dtype_is_float32_on_a_cpu() -> None:
     cpu = torch.device("cpu")
     assert resolve_dtype("auto", cpu) == torch.float32
     assert resolve_dtype("bfloat16", cpu) == torch.bfloat16
+    assert compute_facts("cpu", "auto", 2) == compute_facts("cpu", "float32", 2)
+    assert len({compute_facts("cpu", dtype, n) for dtype in ("float32", "bfloat16", "nf4") for n in (1, 2)}) == 6
     with pytest.raises(ValueError, match="unknown dtype 'float8'"):
         resolve_dtype("float8", cpu)
 

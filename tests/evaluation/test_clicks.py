@@ -130,3 +130,11 @@ def test_report_plot_and_summary_show_clicks(samples, predictions) -> None:
 def test_missing_impressions_are_refused(samples, predictions) -> None:
     with pytest.raises(ValueError, match="do not cover the test samples"):
         evaluate_clicks(predictions.filter(pc.field("sample_id") > 70), samples)
+
+
+def test_impressions_of_one_class_have_no_area_but_do_not_stop_the_report(samples, predictions) -> None:
+    place = samples.column_names.index("label")
+    liked = samples.set_column(place, "label", pa.array([1] * len(samples), samples["label"].type))
+    document, _ = evaluate_clicks(predictions, liked, n_resamples=50)
+    assert all(np.isnan(entry["auc"]["low"]) for entry in document["comparisons"])
+    assert "90 test impressions" in write_report(document, {})

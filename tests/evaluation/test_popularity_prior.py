@@ -55,6 +55,20 @@ def test_a_half_sees_the_other_half_s_window_only(world) -> None:
     assert abs(int(tuning.half.sum()) - N_USERS // 2) <= 1
 
 
+def test_all_samples_of_a_user_see_the_other_half_only(world) -> None:
+    table, log = world
+    users = pa.array(np.arange(N_USERS) // 3, pa.int32())
+    table = table.set_column(table.column_names.index("user_id"), "user_id", users)
+    window = log.filter(pa.array(np.asarray(log["split"]) == 1))
+    log = window.set_column(window.column_names.index("user_id"), "user_id", users)
+    tuning = prior_tuning(table, log, N_ITEMS, n_users=N_USERS)
+    owners, targets = np.asarray(tuning.samples["user_id"]), np.array(table["targets"].to_pylist())[:, 0]
+    for user in np.unique(owners):
+        (side,) = set(tuning.half[torch.from_numpy(owners == user)].tolist())
+        others = [item for item, owner in zip(targets, owners, strict=True) if tuning.half[owners == owner][0] != side]
+        assert tuning.half_counts[side].tolist() == np.bincount(others, minlength=N_ITEMS).tolist()
+
+
 def test_fewer_users_are_drawn_but_all_are_counted(world) -> None:
     table, log = world
     tuning = prior_tuning(table, log, N_ITEMS, n_users=10)

@@ -93,3 +93,27 @@ def test_the_command_prints_the_comparison(run, tmp_path) -> None:
     refused = CliRunner().invoke(cli, ["compare", str(file), str(file), "--method", "mine"])
     assert refused.exit_code == 1
     assert "holds no rows of 'mine'" in refused.output
+
+
+def clicks(losses: list[float], users: list[int]) -> pa.Table:
+    count = len(losses)
+    columns = {"method": ["tuned"] * count, "masked": [False] * count, "sample_id": list(range(count))}
+    return pa.table(columns | {"user_id": users, "log_loss": losses, "accuracy": [1.0] * count})
+
+
+def test_a_lower_log_loss_is_better_and_users_are_drawn_whole() -> None:
+    draw = np.random.default_rng(0)
+    users = np.repeat(np.arange(20), 15)
+    bad = 0.7 + 0.1 * draw.normal(size=20)[users]
+    good, bad = clicks((bad - 0.3).tolist(), users.tolist()), clicks(bad.tolist(), users.tolist())
+    found = compare_runs(good, bad, n_resamples=200)
+    assert (found["users"], found["masked"]) == (20, False)
+    assert (found["log_loss"]["better"], found["log_loss"]["worse"]) == (True, False)
+    back = compare_runs(bad, good, n_resamples=200)
+    assert (back["log_loss"]["better"], back["log_loss"]["worse"], back["log_loss"]["no_worse"]) == (False, True, False)
+    assert any(line.startswith("log_loss") and line.endswith(" worse") for line in comparison_lines(back))
+    noise = draw.normal(size=20)
+    noisy = compare_runs(clicks(noise[users].tolist(), users.tolist()), clicks([0.0] * 300, users.tolist()))
+    expected = paired_bootstrap(noise, np.zeros(20))
+    assert noisy["log_loss"]["low"] == pytest.approx(expected.low)
+    assert noisy["log_loss"]["high"] == pytest.approx(expected.high)

@@ -52,12 +52,14 @@ def test_training_learns(base_model, prompts, tmp_path, capfd):
         ids = recommender.rank(watched, 27, watched["history"].combine_chunks())[0]
         return (ids == torch.tensor(watched["target_id"].to_pylist())[:, None]).nonzero()[:, 1].float().mean()
 
-    before = mean_rank()
+    before, untuned = mean_rank(), recommender.item_vectors()
     tuned = fine_tune(recommender, prompts, coreset=None, work_folder=tmp_path, options=options)
     losses = [entry["loss"] for entry in tuned.log]
     assert len(losses) == 24
     assert np.mean(losses[-6:]) < np.mean(losses[:6])
     assert mean_rank() < before
+    assert not torch.equal(recommender.item_vectors(), untuned)
+    assert torch.equal(recommender.item_vectors(), recommender.encode(recommender.item_tokens, description=""))
     assert [entry["step"] for entry in tuned.log if "validation_loss" in entry] == [6, 12, 18, 24]
     assert set(tuned.log[0]) == {"step", "epoch", "loss", "learning_rate"}
     assert "train_runtime" not in capfd.readouterr().out
@@ -112,6 +114,19 @@ def test_finished_work_is_not_done_again(base_model, prompts, tmp_path):
 def test_a_result_that_moved_away_is_made_again_from_the_last_checkpoint(base_model, prompts, tmp_path):
     options = FineTuningOptions(epochs=2, min_steps=1, batch_size=16, validation_samples=8)
     first = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    moved = first.folder.rename(tmp_path / "moved")
+    again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    assert fingerprint(again.folder) == fingerprint(moved)
+    assert again.log == first.log
+
+
+@pytest.mark.parametrize("learning_rate", [0.02, 0.1])
+def test_a_run_that_stopped_early_is_made_again_as_it_was(base_model, prompts, tmp_path, learning_rate):
+    options = FineTuningOptions(
+        epochs=20, min_steps=1, batch_size=16, learning_rate=learning_rate, patience=1, checkpoint_steps=2
+    )
+    first = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    assert len(first.log) < 60
     moved = first.folder.rename(tmp_path / "moved")
     again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options)
     assert fingerprint(again.folder) == fingerprint(moved)

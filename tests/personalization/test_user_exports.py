@@ -148,6 +148,7 @@ def test_exports_of_a_data_directory(tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["0", "1", "groups.parquet"]
     assert pq.read_table(folder / "groups.parquet")["user_id"].to_pylist() == [0, 1, 2]
     PeftModel.from_pretrained(tiny_llama(), str(folder / "1"))
+    assert sorted(path.name for path in exports.groups(1).iterdir()) == ["0", "groups.parquet"]
     with pytest.raises(ValueError, match="no user with raw id 'dan'"):
         exports.user("dan")
     with pytest.raises(ValueError, match=r"holds no adapter: run the pipelines first"):

@@ -16,9 +16,11 @@ from coresift.parameters import (
     RecommenderParameters,
     Seed,
     Threads,
+    TuningShare,
 )
 from coresift.pipelines.attribution import create_pipeline
 from coresift.pipelines.attribution.params import AttributionParameters
+from coresift.selection import is_for_tuning
 from coresift.storage import empty_table
 from coresift.surrogate import SasRec, SasRecConfig, save_surrogate
 
@@ -55,6 +57,7 @@ def catalog(tmp_path):
         "params:threads": Threads(1),
         "params:seed": Seed(0),
         "params:data_dir": DataDirectory(str(tmp_path / "data")),
+        "params:tuning_share": TuningShare(0.0),
     }
     return DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
 
@@ -102,3 +105,22 @@ def test_gradient_features_come_with_the_norms_when_asked_for(catalog):
     torch.testing.assert_close(
         outputs["gradient_norms"]["gradient_norm"], plain["gradient_norms"]["gradient_norm"], rtol=1e-5, atol=0
     )
+
+
+def test_the_tuning_part_of_validation_has_no_influence(catalog):
+    samples = catalog["samples"].load()
+    dropped = (samples["split"].to_numpy() == 1) & is_for_tuning(samples["sample_id"], 0.5)
+    assert 0 < dropped.sum() < 6
+    catalog["params:tuning_share"] = MemoryDataset(TuningShare(0.5), copy_mode="assign")
+    found = outputs_of(catalog)["influence_scores"]["influence"]
+    catalog["params:tuning_share"] = MemoryDataset(TuningShare(0.0), copy_mode="assign")
+    assert not torch.equal(outputs_of(catalog)["influence_scores"]["influence"], found)
+    for name in ("samples", "prompts"):
+        catalog[name] = MemoryDataset(catalog[name].load().filter(pa.array(~dropped)), copy_mode="assign")
+    torch.testing.assert_close(outputs_of(catalog)["influence_scores"]["influence"], found, rtol=0, atol=0)
+
+
+def test_dora_is_measured_as_the_lora_it_starts_as(catalog):
+    plain = outputs_of(catalog)["gradient_norms"]["gradient_norm"]
+    catalog["params:adapter"] = MemoryDataset(AdapterParameters(r=2, use_dora=True), copy_mode="assign")
+    assert torch.equal(outputs_of(catalog)["gradient_norms"]["gradient_norm"], plain)

@@ -64,8 +64,19 @@ def test_the_correction_takes_the_expected_count_from_every_logit():
 
 
 def test_an_item_that_is_never_drawn_stays_finite():
-    counts = log_expected_counts(torch.tensor([0, 1]), torch.tensor([1.0, 0.0]), batch_size=4, n_random=0)
+    counts = log_expected_counts(torch.tensor([1.0, 0.0]), batch_size=4, n_random=0)
     assert counts.isfinite().all()
+
+
+def test_counts_are_those_of_pools_drawn_many_times():
+    share, generator = torch.tensor([0.5, 0.3, 0.1, 0.1, 0.0, 0.0]), torch.Generator().manual_seed(0)
+    neighbours = torch.tensor([[1, 2], [0, 4], [0, -1], [5, 4], [0, 1], [2, 3]])
+    targets = share.multinomial(60_000, replacement=True, generator=generator)
+    hard = draw_hard_negatives(targets, neighbours, 3, generator)
+    random = torch.randint(6, (2 * 60_000 // 4,), generator=generator)
+    pools = torch.cat([targets, hard, random]).bincount(minlength=6) / (60_000 / 4)
+    expected = log_expected_counts(share, batch_size=4, n_random=2, n_hard=3, neighbours=neighbours)
+    torch.testing.assert_close(expected.exp(), pools, rtol=0.03, atol=0.01)
 
 
 def test_negatives_without_gradients_leave_the_loss_as_it_is_and_change_the_gradient():

@@ -103,6 +103,12 @@ def test_wide_enough_beams_find_the_exact_ranking(base):
     assert torch.equal(ids, exact_ids)
 
 
+def test_more_beams_than_titles_list_every_title_once(base):
+    ids, scores = built(base, decoding="trie", beams=len(TITLES) + 10).rank(prompts_table(3), len(TITLES))
+    assert [sorted(row) for row in ids.tolist()] == [list(range(len(TITLES)))] * 3
+    assert (scores > -1e6).all()
+
+
 def test_few_beams_give_short_lists_of_real_titles_outside_the_history(base):
     prompts = prompts_table(6)
     seen = prompts["history"].combine_chunks()

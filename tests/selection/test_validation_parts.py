@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coresift.selection import is_for_tuning, prompts_for_selection, prompts_for_tuning
+from coresift.selection import is_for_tuning, without_selection_part, without_tuning_part
 
 
 def prompts(n_valid=400):
@@ -18,7 +18,7 @@ def ids(table, split):
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.75])
 def test_the_parts_are_disjoint_cover_validation_and_leave_other_splits_whole(share):
-    selection, tuning = prompts_for_selection(prompts(), share), prompts_for_tuning(prompts(), share)
+    selection, tuning = without_tuning_part(prompts(), share), without_selection_part(prompts(), share)
     assert ids(selection, 1) | ids(tuning, 1) == ids(prompts(), 1)
     assert not ids(selection, 1) & ids(tuning, 1)
     assert len(ids(tuning, 1)) == pytest.approx(400 * share, abs=12)
@@ -27,7 +27,7 @@ def test_the_parts_are_disjoint_cover_validation_and_leave_other_splits_whole(sh
 
 
 def test_without_a_share_both_use_every_sample():
-    assert prompts_for_selection(prompts(), 0.0) == prompts_for_tuning(prompts(), 0.0) == prompts()
+    assert without_tuning_part(prompts(), 0.0) == without_selection_part(prompts(), 0.0) == prompts()
 
 
 def test_a_part_is_a_function_of_the_id_alone_and_grows_with_the_share():
@@ -40,6 +40,6 @@ def test_a_part_is_a_function_of_the_id_alone_and_grows_with_the_share():
 
 def test_a_share_that_leaves_a_reader_nothing_is_refused():
     with pytest.raises(ValueError, match="leaves selection none of 2 validation samples: lower it"):
-        prompts_for_selection(prompts(2), 0.999)
+        without_tuning_part(prompts(2), 0.999)
     with pytest.raises(ValueError, match="leaves fine-tuning none of 2 validation samples: raise it"):
-        prompts_for_tuning(prompts(2), 0.001)
+        without_selection_part(prompts(2), 0.001)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -103,3 +105,10 @@ def test_one_label_alone_is_refused():
     liked = samples.set_column(5, "label", pa.array([1] * len(samples), pa.int8()))
     with pytest.raises(ValueError, match="ingest samples of clicks"):
         train_din(liked, profiles(), N_ITEMS)
+
+
+def test_training_ends_when_the_gain_has_not_come_back_for_as_long_as_was_said():
+    options = replace(SHORT, epochs=40, patience=2)
+    _, metrics = train_din(click_samples(), profiles(), N_ITEMS, options=options)
+    areas = [entry["auc"] for entry in metrics["epochs"]]
+    assert len(areas) == int(np.argmax(areas)) + 1 + 2

@@ -41,9 +41,20 @@ def test_no_orthogonal_map_does_better() -> None:
     generator = torch.Generator().manual_seed(2)
     source, target = torch.randn(40, 5, generator=generator), torch.randn(40, 5, generator=generator)
     centred, wanted = (part.double() - part.double().mean(0) for part in (source, target))
-    best = align_states(source, target).residual
+    best = float((align_states(source, target)(source) - target).norm() / wanted.norm())
     others = [float((centred @ rotation(5, seed) - wanted).norm() / wanted.norm()) for seed in range(200)]
     assert best < min(others)
+
+
+@pytest.mark.parametrize("count", [8, 20, 64, 200])
+def test_spaces_that_share_nothing_leave_as_much_as_the_mean(count) -> None:
+    generator = torch.Generator().manual_seed(3)
+    source, target = torch.randn(count, 64, generator=generator), torch.randn(count, 64, generator=generator)
+    assert align_states(source, target).residual > 0.95
+
+
+def test_three_states_tell_nothing() -> None:
+    assert align_states(torch.randn(3, 2), torch.randn(3, 2)).residual == float("inf")
 
 
 @pytest.fixture(scope="module")

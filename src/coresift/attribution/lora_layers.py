@@ -67,6 +67,7 @@ def _active_matrices(model: nn.Module) -> dict[str, nn.Linear]:
     for name, layer in model.named_modules():
         if not isinstance(layer, LoraLayer):
             continue
+        _check_measurable(layer)
         for adapter in layer.active_adapters:
             for kind, held in (("lora_A", layer.lora_A), ("lora_B", layer.lora_B)):
                 matrix = held[adapter] if adapter in held else None
@@ -74,6 +75,20 @@ def _active_matrices(model: nn.Module) -> dict[str, nn.Linear]:
                     raise ValueError(f"the adapter on {name} has no Linear {kind}: adapt Linear layers only")
                 matrices[f"{name}.{kind}.{adapter}"] = matrix
     return matrices
+
+
+def _check_measurable(layer: LoraLayer) -> None:
+    """Refuse adapters whose matrices are not each called once a sample.
+
+    Raises:
+        ValueError: If the adapter is DoRA, or a mixture of weights.
+    """
+    if any(layer.use_dora.get(adapter) for adapter in layer.active_adapters):
+        raise ValueError(
+            "gradients of DoRA are not measured: a plain LoRA (use_dora false) has the same ones at its start"
+        )
+    if getattr(getattr(layer, "mixture", None), "mix", "output") == "weight":
+        raise ValueError("gradients of mix 'weight' are not measured: use mix 'output', or a plain LoRA")
 
 
 def _last_value_b(matrices: dict[str, nn.Linear]) -> dict[str, nn.Linear]:

@@ -47,6 +47,21 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
+def compute_facts(device: str, dtype: str, n_threads: int) -> tuple[str, str, int]:
+    """Return what the last digits of a result depend on: kind of device, precision and number of threads.
+
+    Args:
+        device: As ``resolve_device`` takes it.
+        dtype: As ``resolve_dtype`` takes it.
+        n_threads: As ``use_threads`` returns it.
+
+    Raises:
+        ValueError: As the two raise.
+    """
+    place = resolve_device(device)
+    return place.type, f"{dtype if dtype == FOUR_BITS else ''} {resolve_dtype(dtype, place)}", n_threads
+
+
 def use_threads(count: int) -> int:
     """Let torch use ``count`` threads (0: one per core this process may run on) and return the number chosen."""
     chosen = count or _available_cores()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -36,7 +37,7 @@ def evaluate_clicks(
 
     Returns:
         The metrics document (kind, users, impressions, rows, comparisons of the tuned model with every other method),
-        and the table method, masked, sample_id, log_loss and accuracy.
+        and the table method, masked, sample_id, user_id, log_loss and accuracy.
 
     Raises:
         ValueError: If a method does not cover the test samples.
@@ -133,6 +134,9 @@ def _comparisons(found: dict[str, Any], label: NDArray[np.int64], draws: dict[st
 def _difference(mean: float, draws: dict[str, Draws], other: str, name: str) -> PairedDifference:
     differences = draws["tuned"][name] - draws[other][name]
     differences = differences[~np.isnan(differences)]
+    if not len(differences):
+        # One class only, of which no draw has an AUC.
+        return PairedDifference(mean, math.nan, math.nan, math.nan)
     low, high = np.percentile(differences, PERCENTILES)
     tail = min((differences <= 0).sum(), (differences >= 0).sum())
     return PairedDifference(mean, float(low), float(high), float(min(1.0, 2 * (tail + 1) / (len(differences) + 1))))
@@ -152,6 +156,7 @@ def _per_sample(method: str, probability: NDArray[np.float64], label: NDArray[np
             "method": pa.repeat(pa.scalar(method), len(label)),
             "masked": pa.repeat(pa.scalar(False), len(label)),
             "sample_id": tested["sample_id"],
+            "user_id": tested["user_id"],
             "log_loss": pa.array(click_log_losses(probability, label), pa.float32()),
             "accuracy": pa.array(right, pa.float32()),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def _draw_panel(axes: Axes, rows: list[dict[str, Any]], name: str) -> None:
         axes.barh(height, figure["mean"], color=colour, height=0.55, alpha=0.35, linewidth=0)
         axes.plot([figure["low"], figure["high"]], [height, height], color=colour, linewidth=2.5)
         axes.plot(figure["mean"], height, "o", color=colour, markersize=6)
-    right = max(row[name]["high"] for row in rows)
+    right = max((row[name]["high"] for row in rows if not isnan(row[name]["high"])), default=0.0)
     axes.set_xlim(0, right * 1.25 or 1.0)
     for height, row in enumerate(rows):
         axes.text(row[name]["high"] + right * 0.03, height, f"{row[name]['mean']:.4f}", va="center", fontsize=9)

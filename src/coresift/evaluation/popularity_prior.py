@@ -137,11 +137,13 @@ def prior_tuning(
     if len(rows) < 2:
         raise ValueError("the popularity prior needs two validation samples: set evaluation.prior_users to 0")
     generator = np.random.default_rng(random_state)
-    half = generator.permutation(len(rows)) % 2
+    users, user = np.unique(np.asarray(rows["user_id"]), return_inverse=True)
+    half_of_user = generator.permutation(len(users)) % 2
+    half = half_of_user[user]
     window = interactions.filter(pc.equal(interactions["split"], VALID))
-    owner = pc.index_in(window["user_id"], value_set=rows["user_id"].combine_chunks())
+    owner = pc.index_in(window["user_id"], value_set=pa.array(users))
     owners, items = np.asarray(owner.fill_null(-1)), np.asarray(window["item_id"], dtype=np.int64)
-    other = [items[(owners >= 0) & (half[owners] != side)] for side in (0, 1)]
+    other = [items[(owners >= 0) & (half_of_user[owners] != side)] for side in (0, 1)]
     drawn = np.sort(generator.permutation(len(rows))[:n_users])
     return PriorTuning(
         rows.take(drawn),

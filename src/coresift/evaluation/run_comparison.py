@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.labels import method_label
-from coresift.ranking import paired_bootstrap_columns
+from coresift.evaluation.views import CLICK
+from coresift.ranking import PairedDifference, paired_bootstrap_columns
 from coresift.storage import read_table
 
 USER_METRICS = "user_metrics.parquet"
 WORSE_BY = 0.1
 """A method is no worse when it loses less than this share of the other's mean, with 97.5 % confidence."""
+IDENTIFIERS = ("sample_id", "user_id")
 
 
 def compare_runs(
@@ -31,44 +33,60 @@ def compare_runs(
 ) -> dict[str, Any]:
     """Compare the metrics of two runs on the same users by a paired bootstrap.
 
+    Rows with a ``user_id`` are drawn by user, whose impressions stay together; other rows are users themselves.
+
     Args:
         first: Table ``user_metrics`` of one run.
         second: That of another run, or the same table to compare two methods of one run.
         method: Method of the first run.
         against: Method of the second run; None for the same one.
-        masked: Whether the history is masked.
+        masked: Whether the history is masked; it does not matter where a table has rows of one kind only, as that of
+            a click run has.
         n_resamples: Bootstrap draws of users.
         random_state: Seed of the draws.
 
     Returns:
         ``method``, ``against``, ``masked``, ``users``, and per metric ``first`` and ``second`` (means), the mean
-        ``difference`` with ``low`` and ``high`` of its 95 % interval, ``p_value``, ``better`` (low above 0) and
-        ``no_worse`` (low above -10 % of the second mean).
+        ``difference`` with ``low`` and ``high`` of its 95 % interval, ``p_value``, ``better`` and ``worse`` (the
+        interval lies on one side of 0) and ``no_worse`` (it lies above a loss of 10 % of the second mean). Of log
+        losses and errors, less is better.
 
     Raises:
         ValueError: If a run lacks the method, or the runs were measured on different users or metrics.
     """
     ours, theirs = _values(first, method, masked), _values(second, against or method, masked)
     _check_paired(ours, theirs)
-    names = [name for name in ours.column_names if name != "sample_id"]
+    names = [name for name in ours.column_names if name not in (*IDENTIFIERS, "masked")]
     columns = [np.stack([_column(table, name) for name in names], axis=1) for table in (ours, theirs)]
     both = ~np.isnan(columns[0][:, 0]) & ~np.isnan(columns[1][:, 0])
     a, b = columns[0][both], columns[1][both]
-    differences = paired_bootstrap_columns(a - b, n_resamples=n_resamples, random_state=random_state)
+    users = np.unique(_users(ours)[both], return_inverse=True)[1]
+    differences = paired_bootstrap_columns(a - b, groups=users, n_resamples=n_resamples, random_state=random_state)
     metrics = {
-        name: {
-            "first": float(a[:, place].mean()),
-            "second": float(b[:, place].mean()),
-            "difference": found.mean_difference,
-            "low": found.low,
-            "high": found.high,
-            "p_value": found.p_value,
-            "better": found.low > 0,
-            "no_worse": bool(found.low > -WORSE_BY * b[:, place].mean()),
-        }
+        name: _entry(name, float(a[:, place].mean()), float(b[:, place].mean()), found)
         for place, (name, found) in enumerate(zip(names, differences, strict=True))
     }
-    return {"method": method, "against": against or method, "masked": masked, "users": int(both.sum()), **metrics}
+    facts = {"method": method, "against": against or method, "masked": ours["masked"][0].as_py()}
+    return facts | {"users": int(users.max(initial=-1)) + 1} | metrics
+
+
+def _entry(name: str, first: float, second: float, found: PairedDifference) -> dict[str, Any]:
+    gains = (found.low, found.high) if name not in CLICK.lower_is_better else (-found.high, -found.low)
+    return {
+        "first": first,
+        "second": second,
+        "difference": found.mean_difference,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "better": gains[0] > 0,
+        "worse": gains[1] < 0,
+        "no_worse": gains[0] > -WORSE_BY * second,
+    }
+
+
+def _users(table: pa.Table) -> NDArray[np.int64]:
+    return np.asarray(table["user_id" if "user_id" in table.column_names else "sample_id"], dtype=np.int64)
 
 
 def read_user_metrics(place: Path) -> pa.Table:
@@ -103,17 +121,19 @@ def verdict(entry: dict[str, Any]) -> str:
     """Say what an interval shows: better, no worse, worse, or nothing."""
     if entry["better"]:
         return "better"
-    if entry["high"] < 0:
+    if entry["worse"]:
         return "worse"
     return "no worse" if entry["no_worse"] else "not decided"
 
 
 def _values(table: pa.Table, method: str, masked: bool) -> pa.Table:
-    chosen = table.filter((pc.field("method") == method) & (pc.field("masked") == masked)).sort_by("sample_id")
+    kinds = table["masked"].unique().to_pylist()
+    wanted = masked if len(kinds) > 1 else kinds[0]
+    chosen = table.filter((pc.field("method") == method) & (pc.field("masked") == wanted)).sort_by("sample_id")
     if not len(chosen):
         known = ", ".join(sorted(set(table["method"].to_pylist())))
-        raise ValueError(f"user_metrics holds no rows of '{method}' (masked: {masked}): choose from {known}")
-    return chosen.drop_columns(["method", "masked"])
+        raise ValueError(f"user_metrics holds no rows of '{method}' (masked: {wanted}): choose from {known}")
+    return chosen.drop_columns(["method"])
 
 
 def _column(table: pa.Table, name: str) -> NDArray[np.float64]:

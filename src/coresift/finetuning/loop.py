@@ -108,7 +108,10 @@ def _train(
         )
         resumed = last_whole_checkpoint(checkpoints)
         logger.info("Fine-tuning on %d samples%s.", len(rows), f", going on from {resumed.name}" if resumed else "")
-        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+        if resumed and options.patience and trainer.had_stopped(resumed):
+            trainer.restore_stopped(resumed)
+        else:
+            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return log_by_step(trainer.state.log_history)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from coresift.personalization import RecLoraModel, gate_statistics, split_gate_rate
 from coresift.recommenders import Batch, LengthGroupedBatches, Recommender, TrainingRows
@@ -57,6 +59,16 @@ class RecommenderTrainer(Trainer):
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
+
+    def had_stopped(self, checkpoint: Path) -> bool:
+        """Return whether early stopping ended the run that wrote a checkpoint."""
+        kept = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).stateful_callbacks
+        return bool(kept["TrainerControl"]["args"]["should_training_stop"])
+
+    def restore_stopped(self, checkpoint: Path) -> None:
+        """Take over history and best weights of a run that early stopping has ended: to go on would undo the stop."""
+        self.state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        self._load_best_model()
 
     def get_train_dataloader(self) -> DataLoader:
         """Fetch whole batches, of samples of similar length unless that is switched off."""

@@ -16,7 +16,7 @@ from coresift.personalization.reclora_model import check_surrogate
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
-from coresift.storage import atomic_file, read_table, read_tensors, write_table
+from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, write_table
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DataDirectoryExports:
         """Write a plain LoRA for each of ``count`` groups of users, and which user is in which.
 
         Returns:
-            The folder with ``0``, ``1``, ... and ``groups.parquet`` (user_id, group).
+            The folder with ``0``, ``1``, ... and ``groups.parquet`` (user_id, group); an older one is replaced.
         """
         table, mixture = self._gates()
         flat = np.array(table["shares"].combine_chunks().values, dtype=np.float32)
@@ -65,10 +65,11 @@ class DataDirectoryExports:
             torch.from_numpy(flat).view(-1, *mixture.shape), count, random_state=random_state
         )
         target = self._target("group_lora")
-        for number, centre in enumerate(centres):
-            export_plain_lora(mixture, centre, target / str(number))
-        with atomic_file(target / "groups.parquet") as draft:
-            write_table(draft, pa.table({"user_id": table["user_id"], "group": pa.array(labels, pa.int32())}))
+        with atomic_folder(target) as draft:
+            for number, centre in enumerate(centres):
+                export_plain_lora(mixture, centre, draft / str(number))
+            groups = pa.table({"user_id": table["user_id"], "group": pa.array(labels, pa.int32())})
+            write_table(draft / "groups.parquet", groups)
         return target
 
     def _gates(self) -> tuple[pa.Table, SavedMixture]:

@@ -72,10 +72,21 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, n_resamples: int = 10_000, rand
 
 
 def paired_bootstrap_columns(
-    differences: NDArray[np.float64], *, n_resamples: int = 10_000, random_state: int = 0
+    differences: NDArray[np.float64],
+    *,
+    groups: NDArray[np.int64] | None = None,
+    n_resamples: int = 10_000,
+    random_state: int = 0,
 ) -> list[PairedDifference]:
-    """Compare many pairs at once: `differences` (U, C) holds a - b of one pair per column."""
-    means = _resampled_means(differences, n_resamples, random_state)
+    """Compare many pairs at once.
+
+    Args:
+        differences: (N, C) a - b of one pair per column.
+        groups: (N,) the user of every row, from 0 without gaps, whose rows are drawn together; None: a row is a user.
+        n_resamples: number of draws of users with replacement.
+        random_state: seed of the draws.
+    """
+    means = _resampled_means(differences, n_resamples, random_state, groups)
     low, high = _percentiles(means)
     measured = ~np.isnan(differences)
     total = np.where(measured, differences, 0.0).sum(axis=0)
@@ -95,15 +106,18 @@ def _percentiles(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     return low, high
 
 
-def _resampled_means(values: NDArray[np.float64], n_resamples: int, random_state: int) -> NDArray[np.float64]:
+def _resampled_means(
+    values: NDArray[np.float64], n_resamples: int, random_state: int, groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
     """Return (n_resamples, C): column means over users drawn with replacement, computed as counts @ values."""
-    n_users = len(values)
-    if n_users == 0:
+    if len(values) == 0:
         return np.full((n_resamples, values.shape[1]), np.nan)
     generator = np.random.default_rng(random_state)
-    measured = ~np.isnan(values)
-    filled = np.where(measured, values, 0.0)
-    complete = bool(measured.all())
+    measured = (~np.isnan(values)).astype(np.float64)
+    filled = np.where(np.isnan(values), 0.0, values)
+    if groups is not None:
+        filled, measured = (_sums(part, groups) for part in (filled, measured))
+    n_users, complete = len(filled), bool((measured == 1).all())
     block_size = max(1, DRAWS_PER_BLOCK // n_users)
     blocks = []
     for start in range(0, n_resamples, block_size):
@@ -112,6 +126,13 @@ def _resampled_means(values: NDArray[np.float64], n_resamples: int, random_state
         with np.errstate(invalid="ignore"):
             blocks.append((counts @ filled) / weight)
     return np.concatenate(blocks)
+
+
+def _sums(rows: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Add the rows (N, C) of every group."""
+    sums = np.zeros((int(groups.max()) + 1, rows.shape[1]))
+    np.add.at(sums, groups, rows)
+    return sums
 
 
 def _draw_counts(generator: np.random.Generator, n_draws: int, n_users: int) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from coresift.personalization import RecLoraConfig, attach_reclora, is_reclora, load_reclora
 from coresift.recommenders.answers import ANSWER_HEAD, has_answer_head
 from coresift.recommenders.protocol import AdapterOptions
+from coresift.storage import fingerprint
 
 QUERY_AND_VALUE = (("q_proj", "v_proj"), ("query", "value"), ("q", "v"), ("q_lin", "v_lin"), ("Wqkv",), ("c_attn",))
 """What attention's query and value projections are called in the architectures of transformers."""
@@ -140,6 +141,14 @@ def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
 def merged_model(model: PeftModel) -> PreTrainedModel:
     """Return a copy of the base model with the adapter's update added to its weights."""
     return copy.deepcopy(model).merge_and_unload()
+
+
+def weights_fingerprint(model: PreTrainedModel | PeftModel) -> str:
+    """Return what changes with the weights: an adapter's by content, since fused optimizers leave no other trace."""
+    trained = {}
+    if isinstance(model, PeftModel):
+        trained = {name: value.detach() for name, value in model.named_parameters() if value.requires_grad}
+    return fingerprint(sum(parameter._version for parameter in model.parameters()), trained)
 
 
 def without_adapter(model: PreTrainedModel | PeftModel) -> AbstractContextManager[None]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.ranking import top_items
-from coresift.recommenders.adapters import without_adapter
+from coresift.recommenders.adapters import weights_fingerprint, without_adapter
 from coresift.recommenders.dense_negatives import draw_hard_negatives, log_expected_counts, nearest_items
 from coresift.recommenders.dense_rows import DenseRows
 from coresift.recommenders.evaluating import evaluating
@@ -95,7 +95,7 @@ class DenseRecommender(LanguageModelRecommender):
             item_texts, tokenizer, padding=self.padding, max_tokens=ITEM_TOKENS
         )
         generator = np.random.default_rng([random_state, FIXED_NEGATIVES_SEED])
-        self._cached_items: tuple[int, Tensor] | None = None
+        self._cached_items: tuple[str, Tensor] | None = None
         self.fixed_negatives = torch.from_numpy(generator.choice(self.n_items, self.n_negatives, replace=False))
 
     @classmethod
@@ -163,9 +163,14 @@ class DenseRecommender(LanguageModelRecommender):
         candidates, columns = pool.unique(return_inverse=True)
         logits = queries @ self._candidate_vectors(model, candidates, targets).T / self.temperature
         if self.frequency_correction:
-            share = batch["target_share"].cpu()
-            expected = log_expected_counts(candidates, share, batch_size=len(targets), n_random=self.n_negatives)
-            logits = logits - expected.to(self.device)
+            expected = log_expected_counts(
+                batch["target_share"].cpu(),
+                batch_size=len(targets),
+                n_random=self.n_negatives,
+                n_hard=self.n_hard,
+                neighbours=self.neighbours if self.n_hard else None,
+            )
+            logits = logits - expected[candidates].to(self.device)
         blocked = in_history(candidates.to(self.device), batch["history"])
         return sampled_softmax(logits, columns[: len(queries)].to(self.device), blocked)
 
@@ -225,9 +230,9 @@ class DenseRecommender(LanguageModelRecommender):
 
     def item_vectors(self) -> Tensor:
         """Unit vectors (M, d) of the whole catalogue; row = item id. They are kept until a weight changes."""
-        changes = sum(parameter._version for parameter in self.model.parameters())
-        if self._cached_items is None or self._cached_items[0] != changes:
-            self._cached_items = changes, self.encode(self.item_tokens, description="Embedding items")
+        weights = weights_fingerprint(self.model)
+        if self._cached_items is None or self._cached_items[0] != weights:
+            self._cached_items = weights, self.encode(self.item_tokens, description="Embedding items")
         return self._cached_items[1]
 
     def encode(

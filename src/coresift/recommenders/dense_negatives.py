@@ -29,17 +29,25 @@ def draw_hard_negatives(targets: Tensor, neighbours: Tensor, count: int, generat
     return torch.where(drawn >= 0, drawn, targets[:, None]).flatten()
 
 
-def log_expected_counts(candidates: Tensor, target_share: Tensor, *, batch_size: int, n_random: int) -> Tensor:
-    """Return the logarithm of how often each candidate is expected in a pool of in-batch targets and random items.
+def log_expected_counts(
+    target_share: Tensor, *, batch_size: int, n_random: int, n_hard: int = 0, neighbours: Tensor | None = None
+) -> Tensor:
+    """Return the logarithm (M,) of how often every item is expected in a pool of targets, random items and neighbours.
 
     Taken from the logits, it keeps popular items, which are in-batch negatives more often, from being pushed down for
     that alone (the correction of Yi et al., RecSys 2019).
 
     Args:
-        candidates: (C,) item ids.
         target_share: (M,) share of the training samples that have each item as target.
         batch_size: Targets of a pool.
         n_random: Uniformly drawn items of a pool.
+        n_hard: Neighbours drawn for each target.
+        neighbours: (M, H) items that they are drawn from, where any are; -1: the target itself.
     """
-    expected = batch_size * target_share[candidates] + n_random / len(target_share)
-    return expected.clamp(min=1 / len(target_share) ** 2).log()
+    share = target_share
+    if neighbours is not None:
+        drawn = torch.where(neighbours >= 0, neighbours, torch.arange(len(neighbours))[:, None])
+        chance = (n_hard / neighbours.shape[1] * target_share)[:, None].expand(drawn.shape)
+        share = share.index_add(0, drawn.flatten(), chance.flatten())
+    expected = batch_size * share + n_random / len(share)
+    return expected.clamp(min=1 / len(share) ** 2).log()

@@ -184,16 +184,17 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         )
 
     def _rank_written(self, prompts: pa.Table, k: int, seen: Lists | None) -> tuple[Tensor, Tensor]:
-        leaves = torch.full((len(prompts), self.beams), -1)
-        scores = torch.full((len(prompts), self.beams), -torch.inf)
+        beams = min(self.beams, len(self.distinct_titles))
+        leaves = torch.full((len(prompts), beams), -1)
+        scores = torch.full((len(prompts), beams), -torch.inf)
 
         ends = {"end": self.end, "padding": self.padding}
 
         def write(batch: Batch) -> tuple[Tensor, Tensor]:
             start = batch["input_ids"].shape[1]
-            return best_sequences(self.model, batch, self.trie, beams=self.beams, start=start, **ends)
+            return best_sequences(self.model, batch, self.trie, beams=beams, start=start, **ends)
 
-        for places, part in self._passes(prompts, ROWS_PER_GENERATION // self.beams, write, "Writing titles"):
+        for places, part in self._passes(prompts, ROWS_PER_GENERATION // beams, write, "Writing titles"):
             leaves[places], scores[places] = (tensor.cpu() for tensor in part)
         return items_of_leaves(leaves, scores, self.trie.leaf.cpu(), k, seen=seen)
 

@@ -27,7 +27,7 @@ from coresift.selection.state_covering_selector import StateCoveringSelector
 from coresift.selection.stratified_random_selector import StratifiedRandomSelector
 from coresift.selection.target_loss_drop_selector import TargetLossDropSelector
 from coresift.selection.tsds_selector import TsdsSelector
-from coresift.selection.validation_parts import is_for_tuning, prompts_for_selection, prompts_for_tuning
+from coresift.selection.validation_parts import is_for_tuning, without_selection_part, without_tuning_part
 
 __all__ = [
     "SELECTORS",
@@ -63,7 +63,7 @@ __all__ = [
     "descent_figure",
     "export_records",
     "is_for_tuning",
-    "prompts_for_selection",
-    "prompts_for_tuning",
+    "without_tuning_part",
+    "without_selection_part",
     "whole_pool_table",
 ]

@@ -29,46 +29,46 @@ def is_for_tuning(sample_id: ArrayLike, tuning_share: float) -> NDArray[np.bool_
     return ids * MULTIPLIER % MODULUS < int(tuning_share * MODULUS)
 
 
-def prompts_for_selection(prompts: pa.Table, tuning_share: float) -> pa.Table:
-    """The prompts without the validation samples of the tuning part.
+def without_tuning_part(rows: pa.Table, tuning_share: float) -> pa.Table:
+    """Samples, or their prompts, without the validation samples of the tuning part.
 
     Args:
-        prompts: the table `prompts`.
+        rows: the table `samples` or `prompts`.
         tuning_share: share of the validation samples in the tuning part; 0 leaves all of them to selection.
 
     Returns:
-        The prompts that selection may see.
+        What selection, and the scores it reads, may see.
 
     Raises:
         ValueError: if validation samples exist and none is left.
     """
-    return _without(prompts, tuning_share, is_tuning_part=True) if tuning_share else prompts
+    return _without(rows, tuning_share, is_tuning_part=True) if tuning_share else rows
 
 
-def prompts_for_tuning(prompts: pa.Table, tuning_share: float) -> pa.Table:
-    """The prompts without the validation samples that selection uses.
+def without_selection_part(rows: pa.Table, tuning_share: float) -> pa.Table:
+    """Samples, or their prompts, without the validation samples that selection uses.
 
     Args:
-        prompts: the table `prompts`.
+        rows: the table `samples` or `prompts`.
         tuning_share: share of the validation samples in the tuning part; 0 means that tuning is watched on all of
             them, as selection uses all of them.
 
     Returns:
-        The prompts that fine-tuning may see.
+        What fine-tuning may see.
 
     Raises:
         ValueError: if validation samples exist and none is left.
     """
-    return _without(prompts, tuning_share, is_tuning_part=False) if tuning_share else prompts
+    return _without(rows, tuning_share, is_tuning_part=False) if tuning_share else rows
 
 
-def _without(prompts: pa.Table, tuning_share: float, *, is_tuning_part: bool) -> pa.Table:
-    is_validation = prompts["split"].to_numpy() == VALIDATION
-    dropped = is_validation & (is_for_tuning(prompts["sample_id"], tuning_share) == is_tuning_part)
+def _without(rows: pa.Table, tuning_share: float, *, is_tuning_part: bool) -> pa.Table:
+    is_validation = rows["split"].to_numpy() == VALIDATION
+    dropped = is_validation & (is_for_tuning(rows["sample_id"], tuning_share) == is_tuning_part)
     if dropped.any() and dropped.sum() == is_validation.sum():
         reader, remedy = ("selection", "lower") if is_tuning_part else ("fine-tuning", "raise")
         count = is_validation.sum()
         raise ValueError(
             f"tuning_share {tuning_share} leaves {reader} none of {count} validation samples: {remedy} it."
         )
-    return prompts.filter(pa.array(~dropped))
+    return rows.filter(pa.array(~dropped))

@@ -98,7 +98,7 @@ def _fit(
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
     history: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
-    while len(history) < options.epochs and len(history) - _best_epoch(history) <= options.patience:
+    while not history or (len(history) < options.epochs and len(history) - _best_epoch(history) < options.patience):
         loss = _epoch(model, *training, optimizer, options.batch_size)
         auc = float(roc_auc_score(validation[1], model.encode(validation[0])[1]))
         history.append({"epoch": len(history) + 1, "loss": loss, "auc": auc})

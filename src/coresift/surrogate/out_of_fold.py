@@ -8,6 +8,7 @@ orthogonal map and a shift, fitted on the validation samples, bring each fold's 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,8 +40,8 @@ class Alignment:
         rotation: (d, d), orthogonal.
         source_mean: (d,), taken off before the rotation.
         target_mean: (d,), added after it.
-        residual: ||aligned - target|| / ||target - its mean||, Frobenius norms: 0 where both spaces agree, 1 where
-            the mean would do as well.
+        residual: ||aligned - target|| / ||target - its mean||, Frobenius norms, on samples that the map was not fitted
+            to: 0 where both spaces agree, 1 or more where the mean would do as well.
     """
 
     rotation: Tensor
@@ -54,13 +55,30 @@ class Alignment:
 
 
 def align_states(source: Tensor, target: Tensor) -> Alignment:
-    """Fit the orthogonal Procrustes map (Schoenemann, 1966) that brings `source` (N, d) closest to `target` (N, d)."""
-    source_mean, target_mean = source.double().mean(0), target.double().mean(0)
-    centred, wanted = source.double() - source_mean, target.double() - target_mean
-    left, _, right = torch.linalg.svd(centred.T @ wanted)
-    rotation = left @ right
-    residual = (centred @ rotation - wanted).norm() / wanted.norm()
-    return Alignment(rotation, source_mean, target_mean, float(residual))
+    """Fit the orthogonal Procrustes map (Schoenemann, 1966) that brings `source` (N, d) closest to `target` (N, d).
+
+    The map is fitted to all rows. Its residual comes from two maps, each fitted to every other row and measured on the
+    rest, since a rotation of d dimensions fits fewer rows than that whatever they are; below four rows it is infinite.
+    """
+    even = torch.arange(len(source)) % 2 == 0
+    left = [_left_on_the_others(source, target, fitted) for fitted in (even, ~even)] if len(source) > 3 else []
+    residual = math.sqrt(sum(error for error, _ in left) / sum(spread for _, spread in left)) if left else math.inf
+    return Alignment(*_procrustes(source.double(), target.double()), residual)
+
+
+def _procrustes(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rotation (d, d) and the means (d,) of source and target."""
+    source_mean, target_mean = source.mean(0), target.mean(0)
+    left, _, right = torch.linalg.svd((source - source_mean).T @ (target - target_mean))
+    return left @ right, source_mean, target_mean
+
+
+def _left_on_the_others(source: Tensor, target: Tensor, fitted: Tensor) -> tuple[float, float]:
+    """Return the squared error of the map, and of the mean, of some rows on all others."""
+    rotation, source_mean, target_mean = _procrustes(source[fitted].double(), target[fitted].double())
+    wanted = target[~fitted].double() - target_mean
+    error = (source[~fitted].double() - source_mean) @ rotation - wanted
+    return float(error.square().sum()), float(wanted.square().sum())
 
 
 @dataclass(frozen=True)

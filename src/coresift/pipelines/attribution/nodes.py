@@ -12,6 +12,7 @@ from coresift.parameters import (
     RecommenderParameters,
     Seed,
     Threads,
+    TuningShare,
 )
 from coresift.pipelines.attribution.params import AttributionParameters
 from coresift.typing import Table, TensorDict
@@ -44,20 +45,21 @@ def compute_gradient_norms(
 ) -> tuple[TensorDict, TensorDict]:
     """Measure how strongly each training sample pulls at a fresh adapter and, on request, in which direction."""
     from coresift.attribution import measure_gradients
-    from coresift.compute import use_threads
+    from coresift.compute import compute_facts, use_threads
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
     from coresift.storage import Shards, work_folder
 
-    use_threads(threads.root)
     norms, features = parameters.gradient_norms, parameters.gradient_features
-    settings = [part.model_dump() for part in (norms, features, recommender, adapter, device, dtype, seed)]
+    settings = [part.model_dump() for part in (norms, features, recommender, adapter, seed)]
+    settings.append(compute_facts(device.root, dtype.root, use_threads(threads.root)))
     shards = Shards(
         work_folder(data_dir.root, "gradients", prompts, samples, items, semantic_ids, base_model, *settings)
     )
     model = build_recommender(
         base_model=base_model,
         items=items,
-        adapter=AdapterOptions(**adapter.model_dump()),
+        # At its start DoRA has the gradients of LoRA: its magnitudes are the norms, which it holds fixed.
+        adapter=AdapterOptions(**adapter.model_dump(exclude={"use_dora"})),
         semantic_ids=semantic_ids,
         probe=True,
         device=device.root,
@@ -79,7 +81,13 @@ def compute_gradient_norms(
 
 
 def compute_influence(
-    samples: Table, surrogate_weights: Path, *, parameters: AttributionParameters, device: Device, threads: Threads
+    samples: Table,
+    surrogate_weights: Path,
+    *,
+    parameters: AttributionParameters,
+    device: Device,
+    threads: Threads,
+    tuning_share: TuningShare,
 ) -> TensorDict:
     """Estimate how much training on each sample lowers the surrogate's loss on the validation samples."""
     import pyarrow.compute as pc
@@ -87,11 +95,13 @@ def compute_influence(
 
     from coresift.attribution import influence_scores
     from coresift.compute import resolve_device, use_threads
+    from coresift.selection import without_tuning_part
     from coresift.surrogate import load_surrogate, sample_losses, surrogate_batches
 
     use_threads(threads.root)
     options = parameters.influence
     model = load_surrogate(surrogate_weights).to(resolve_device(device.root))
+    samples = without_tuning_part(samples, tuning_share.root)
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
     scored, size = options.scored, options.batch_size
     batches = surrogate_batches(by_length, size, split=0, scored=scored)

@@ -49,6 +49,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "parameters": "params:attribution",
                 "device": "params:device",
                 "threads": "params:threads",
+                "tuning_share": "params:tuning_share",
             },
             outputs="influence_scores",
             name="compute_influence",
@@ -68,6 +69,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "threads",
                 "seed",
                 "data_dir",
+                "tuning_share",
             )
         },
         prefix_datasets_with_namespace=False,

@@ -50,7 +50,8 @@ def rank_with_language_model(
     shared: dict[str, Any] = {"base_model": base_model, "items": items, "device": device.root, "dtype": dtype.root}
     shared |= recommender.options() | {"random_state": seed.root, "semantic_ids": semantic_ids}
     shared["item_counts"] = training_counts(interactions, items.num_rows)
-    tuning = prior_tuning(samples, interactions, items.num_rows, n_users=parameters.prior_users, random_state=seed.root)
+    n_users = 0 if recommender.name == PREDICTS_CLICKS else parameters.prior_users
+    tuning = prior_tuning(samples, interactions, items.num_rows, n_users=n_users, random_state=seed.root)
     helper = SurrogateScores(surrogate_states, item_vectors) if parameters.prior_surrogate else None
     ranked: dict[str, Any] = {"k": max(KS), "tuning": tuning, "surrogate": helper}
     untuned = outputs_of(build_recommender(**shared), prompts, samples, method="untuned", **ranked)
@@ -139,7 +140,6 @@ def measure_rankings(
         metrics["priors"] = recommender_priors + baseline_priors
     if parameters.compare_with:
         other = read_user_metrics(Path(parameters.compare_with))
-        masked = recommender.name != PREDICTS_CLICKS
-        metrics["other_run"] = compare_runs(user_metrics, other, masked=masked, **draws)
+        metrics["other_run"] = compare_runs(user_metrics, other, **draws)
     facts = corpus_facts(interactions, items, samples) | {"Recommender": recommender.name, "Seed": seed.root}
     return user_metrics, metrics, write_report(metrics, facts), plot_intervals(metrics)

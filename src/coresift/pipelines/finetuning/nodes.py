@@ -40,20 +40,21 @@ def fine_tune_on_coreset(
     tuning_share: TuningShare,
 ) -> tuple[Path, list[dict[str, float | int]], Figure]:
     """Tune a LoRA adapter, or a mixture of them per user, on the coreset's samples, each counted by its weight."""
-    from coresift.compute import use_threads
+    from coresift.compute import compute_facts, use_threads
     from coresift.finetuning import FineTuningOptions, fine_tune, plot_loss_curve
     from coresift.personalization import RecLoraConfig, SampleStates
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
-    from coresift.selection import prompts_for_tuning
+    from coresift.selection import without_selection_part
     from coresift.storage import work_folder
 
-    use_threads(threads.root)
-    prompts = prompts_for_tuning(prompts, tuning_share.root)
+    compute = compute_facts(device.root, dtype.root, use_threads(threads.root))
+    prompts = without_selection_part(prompts, tuning_share.root)
     states = SampleStates(surrogate_states) if personalization.enabled else None
     mixture = RecLoraConfig.for_states(states, **personalization.model_dump(exclude={"enabled"})) if states else None
     settings = [
-        part.model_dump() for part in (parameters, recommender, adapter, personalization, device, dtype, seed)
-    ] + [semantic_ids, surrogate_states if states else None]
+        *(part.model_dump() for part in (parameters, recommender, adapter, personalization, seed)),
+        *(compute, semantic_ids, surrogate_states if states else None),
+    ]
     tuned = fine_tune(
         build_recommender(
             base_model=base_model,

@@ -23,6 +23,7 @@ def render_prompts(
     from coresift import prompting
     from coresift.foundation import load_tokenizer
 
+    prompting.check_labels(samples, predicts_clicks=recommender.name == "yes_no")
     templates: prompting.PromptTemplates | prompting.ClickTemplates
     if recommender.name == "yes_no":
         answers = recommender.yes_no.answers

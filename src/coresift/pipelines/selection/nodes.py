@@ -21,10 +21,10 @@ def select_coreset(
 ) -> tuple[Table, dict[str, object], Figure, Figure]:
     """Choose the training samples to tune on, with the figures that explain the choice."""
     from coresift.compute import use_threads
-    from coresift.selection import assemble_pool, choose, coverage_figure, descent_figure, prompts_for_selection
+    from coresift.selection import assemble_pool, choose, coverage_figure, descent_figure, without_tuning_part
 
     use_threads(threads.root)
-    pool = assemble_pool(samples, prompts_for_selection(prompts, tuning_share.root), features, sample_scores)
+    pool = assemble_pool(samples, without_tuning_part(prompts, tuning_share.root), features, sample_scores)
     options = getattr(parameters.options, parameters.method, None)
     chosen = choose(
         pool,
