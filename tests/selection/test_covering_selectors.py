@@ -141,13 +141,20 @@ def test_herding_equals_plain_weights(representation):
     pool = make_pool()
     selector = SELECTORS["herding"](budget=20, representation=representation).fit(pool)
     rows = getattr(pool, representation).astype(np.float64)
-    weights, chosen = rows.mean(axis=0), []
-    for _ in range(20):
-        chosen.append(max(set(range(N_TRAIN)) - set(chosen), key=lambda row: rows[row] @ weights))
+    weights, chosen = np.zeros(rows.shape[1]), [int(np.random.default_rng(0).permutation(N_TRAIN).argmin())]
+    for _ in range(19):
         weights = weights + rows.mean(axis=0) - rows[chosen[-1]]
+        chosen.append(max(set(range(N_TRAIN)) - set(chosen), key=lambda row: (rows[row] - rows.mean(axis=0)) @ weights))
     assert selector.selected_indices_.tolist() == chosen
     gap = np.linalg.norm(rows[chosen].mean(axis=0) - rows.mean(axis=0))
     assert selector.diagnostics_["distance_of_means"] == pytest.approx(gap, abs=1e-6)
+
+
+def test_herding_does_not_depend_on_the_origin():
+    rows = np.round(make_pool().embedding * 64) / 64
+    plain, moved = (SELECTORS["herding"](budget=30).fit(pool_of(rows + shift)) for shift in (0.0, 256.0))
+    np.testing.assert_array_equal(plain.selected_indices_, moved.selected_indices_)
+    assert moved.diagnostics_["distance_of_means"] == pytest.approx(plain.diagnostics_["distance_of_means"], abs=1e-4)
 
 
 def test_herding_prefers_the_mean_of_the_pool():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from selection_pools import N_TRAIN, N_VALID, make_pool
 
-from coresift.selection import GoracsSelector, MissingInputError, choose, coverage_figure, descent_figure
+from coresift.selection import SELECTORS, GoracsSelector, MissingInputError, choose, coverage_figure, descent_figure
 
 
 def test_goracs_weights_are_the_share_of_nearest_validation_samples():
@@ -41,6 +41,55 @@ def test_goracs_by_label_has_the_class_shares_of_validation():
     assert 6 not in chosen
     assert selector.weights_.mean() == pytest.approx(1.0)
     assert selector.diagnostics_["lower_bound"] <= selector.diagnostics_["objective"]
+
+
+def test_weights_have_mean_1_where_a_class_gets_no_budget():
+    pool = make_pool(validation_label=np.repeat([0, 1, 2], [28, 2, 1]))
+    selector = GoracsSelector(budget=2, by_label=True).fit(pool)
+    assert selector.diagnostics_["class_budgets"] == [2]
+    assert selector.weights_.mean() == pytest.approx(1.0)
+
+
+def test_a_fixed_row_is_never_dropped():
+    fixed = np.flatnonzero(make_pool().label != 2)[:3]
+    for by_label in (False, True):
+        selector = GoracsSelector(budget=3, by_label=by_label, fixed=fixed).fit(
+            make_pool(validation_label=np.where(make_pool().validation_label == 2, 0, make_pool().validation_label))
+        )
+        assert set(selector.selected_indices_) == set(fixed)
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fixed": [1000, -1]}, r"fixed names rows outside 0\.\.89"),
+        ({"exclude": [90]}, r"exclude names rows outside 0\.\.89"),
+        ({"exclude": [4, 4]}, "exclude names a row twice"),
+        ({"fixed": [4], "exclude": [4]}, "fixed and exclude share rows"),
+        ({"fixed": [4, 5, 6]}, "3 fixed rows > budget 2"),
+    ],
+)
+def test_rows_that_cannot_be_kept_or_left_out_are_refused(by_label, options, message):
+    with pytest.raises(ValueError, match=message):
+        GoracsSelector(budget=2, by_label=by_label, **options).fit(make_pool())
+
+
+def test_a_fixed_row_of_a_class_without_validation_samples_is_refused():
+    pool = make_pool(validation_label=np.zeros(N_VALID))
+    row = int(np.flatnonzero(pool.label == 1)[0])
+    with pytest.raises(ValueError, match=rf"fixed names rows \[{row}\], whose labels no validation sample has"):
+        GoracsSelector(budget=5, by_label=True, fixed=[row]).fit(pool)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.float16])
+def test_small_number_types_neither_truncate_nor_overflow(kind):
+    rows = np.random.default_rng(0).integers(-100, 101, size=(N_TRAIN, 6))
+    exact, small = (make_pool(embedding=rows.astype(dtype)) for dtype in (np.float32, kind))
+    assert small.embedding.dtype == np.float32
+    for name in ("herding", "moderate", "k_center"):
+        chosen = [SELECTORS[name](budget=20).fit(pool).selected_indices_ for pool in (exact, small)]
+        np.testing.assert_array_equal(*chosen)
 
 
 def test_by_label_with_one_class_is_the_plain_selection():

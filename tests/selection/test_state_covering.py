@@ -44,6 +44,15 @@ def test_a_small_group_gets_half_of_an_equal_share():
     assert np.flatnonzero(small).max() > 10, "ranks of the groups are mixed"
 
 
+def test_half_of_an_equal_share_is_rounded_up_as_far_as_the_budget_goes():
+    centers = np.repeat([[0, 0], [50, 0], [0, 50], [50, 50]], [97, 1, 1, 1], axis=0)
+    states = (centers + np.random.default_rng(0).normal(0, 0.1, centers.shape)).astype(np.float32)
+    pool = pool_of(states, states[[0, 97, 98, 99]], feature="state")
+    for budget, expected in ((4, [1, 1, 1, 1]), (9, [1, 1, 1, 6]), (2, [0, 0, 0, 2])):
+        selector = StateCoveringSelector(RandomSelector(), budget, n_clusters=4).fit(pool)
+        assert sorted(selector.diagnostics_["state_budgets"]) == expected
+
+
 def test_a_selector_sees_the_validation_samples_of_its_group():
     states, validation = two_groups()
     pool = CandidatePool(

@@ -70,6 +70,24 @@ def test_scale_finds_the_furthest_pair_among_many_that_nearly_tie():
     assert BlockCost(circle, -circle, block_size=13).distance_scale == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("scale", [None, 100.0, 0.1])
+def test_no_cost_exceeds_the_largest_cost(rows, scale):
+    train, valid, norms = rows
+    cost = BlockCost(train, valid, norms, 0.3, distance_scale=scale)
+    part = cost.subset([8, 2], [0, 5, 6])
+    assert cost.rows(np.arange(40), exact=True).max() <= cost.largest_cost == part.largest_cost
+    assert (cost.largest_cost == 1.0) == (scale != 0.1)
+
+
+def test_rows_that_nearly_coincide_are_measured_alike_however_few_at_a_time(rows, monkeypatch):
+    train, valid, _ = rows
+    valid[:5] = train[:5] + 1e-5
+    exact = [BlockCost(train, valid).rows(np.arange(40), exact=True)]
+    monkeypatch.setattr("coresift.transport.block_cost.DIFFERENCE_ENTRIES", 8)
+    exact.append(BlockCost(train, valid).rows(np.arange(40), exact=True))
+    np.testing.assert_array_equal(exact[0], exact[1])
+
+
 def test_a_subset_keeps_the_units_of_the_whole(rows):
     train, valid, norms = rows
     cost = BlockCost(train, valid, norms, 0.3)
@@ -89,6 +107,11 @@ def test_a_subset_keeps_the_units_of_the_whole(rows):
         ({"gradient_norms": [1.0]}, "one norm per row"),
         ({"gradient_weight": -0.1}, "gradient_weight is -0.1"),
         ({"block_size": 0}, "block_size is 0"),
+        ({"distance_scale": 0.0}, "distance_scale is 0.0: it must be finite and above 0"),
+        ({"distance_scale": -1.0}, "distance_scale is -1.0"),
+        ({"distance_scale": np.nan}, "distance_scale is nan"),
+        ({"gradient_scale": np.inf}, "gradient_scale is inf"),
+        ({"gradient_scale": 0.0}, "gradient_scale is 0.0: it must be finite and above 0"),
     ],
 )
 def test_bad_input_says_what_is_wrong(changes, message):

@@ -9,6 +9,7 @@ from coresift.transport.greedy_start import greedy_medoids
 from coresift.transport.lagrangian_bound import SelectionRules, lower_bound, lower_tail_mean, reduced_values
 from coresift.transport.medoid_search import Effort, MedoidSearch
 from coresift.transport.removal import removal
+from coresift.transport.swap_proof import settle_exchanges
 
 NONE = np.empty(0, dtype=np.int64)
 
@@ -76,6 +77,17 @@ def test_any_prices_bound_every_exchange_and_those_of_a_solved_one_are_exact_for
     assert highest.mean() + values[exchanged].sum() / n_medoids == pytest.approx(solved.value, abs=1e-9)
 
 
+def test_few_remembered_prices_prove_the_same_with_more_solves(monkeypatch):
+    searches = []
+    for entries in (2**25, 2 * (40 + 23)):
+        monkeypatch.setattr("coresift.transport.swap_proof.REMEMBERED_ENTRIES", entries)
+        searches.append(make_search())
+        assert settle_exchanges(searches[-1], np.arange(40), searches[-1].plan.target_potentials)
+    many, few = searches
+    np.testing.assert_array_equal(np.sort(many.indices), np.sort(few.indices))
+    assert few.effort.n_solves > many.effort.n_solves
+
+
 def test_no_prices_prove_more_than_any_selection_costs():
     search = make_search()
     generator = np.random.default_rng(1)
@@ -84,6 +96,36 @@ def test_no_prices_prove_more_than_any_selection_costs():
     for prices in (search.plan.target_potentials, costs.min(axis=0), generator.normal(size=23)):
         values = reduced_values(search.cost.blocks(), len(search.cost), prices, search.share)
         assert lower_bound(search.cost, search.rules, prices, values) <= best
+
+
+@pytest.mark.parametrize("gradient_weight", [1e6, 1e7])
+def test_the_bound_is_proved_where_float32_costs_are_coarse(gradient_weight):
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        train, valid, norms = generator.normal(size=(300, 4)), generator.normal(size=(40, 4)), generator.random(300)
+        cost = BlockCost(train, valid, 1 - norms / gradient_weight, gradient_weight)
+        exact = cost.rows(np.arange(300), exact=True)
+        rules = SelectionRules(3, NONE, np.ones(300, dtype=bool))
+        prices = exact.min(axis=0) + 0.1 * generator.normal(size=40) * np.ptp(exact)
+        values = reduced_values(cost.blocks(), 300, prices, 40 / 3)
+        proved = prices.mean() + np.sort(lower_tail_mean(torch.as_tensor(exact - prices), 40 / 3).numpy())[:3].mean()
+        assert lower_bound(cost, rules, prices, values) <= proved + 1e-12 * gradient_weight
+
+
+@pytest.mark.parametrize("dense_share", [0.0, 1.0])
+@pytest.mark.parametrize("unit", [1.0, 0.01, 1e-6])
+def test_greedy_does_not_depend_on_the_unit_of_distances(monkeypatch, dense_share, unit):
+    monkeypatch.setattr("coresift.transport.greedy_start.SPARSE_SHARE", dense_share)
+    generator = np.random.default_rng(0)
+    train, valid = generator.normal(size=(120, 3)), generator.normal(size=(50, 3))
+    plain = BlockCost(train, valid)
+    scaled = BlockCost(train, valid, distance_scale=unit * plain.distance_scale)
+    everyone = np.ones(120, dtype=bool)
+    expected = greedy_medoids(plain, 15, NONE, everyone)
+    np.testing.assert_array_equal(greedy_medoids(scaled, 15, NONE, everyone), expected)
+    part, part_scaled = (cost.subset(np.arange(100), np.arange(30)) for cost in (plain, scaled))
+    expected = greedy_medoids(part, 9, NONE, everyone[:100])
+    np.testing.assert_array_equal(greedy_medoids(part_scaled, 9, NONE, everyone[:100]), expected)
 
 
 @pytest.mark.parametrize("dense_share", [0.0, 1.0])

@@ -149,6 +149,13 @@ def test_fixed_rows_stay_and_excluded_rows_stay_out(method):
     assert result.lower_bound <= result.objective
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_fixed_rows_alone_are_the_selection(method):
+    fixed = [40, 3, 22]
+    result = balanced_k_medoids(instance(80, 30), 3, method=method, fixed=fixed, max_solves=40)
+    assert result.indices.tolist() == sorted(fixed)
+
+
 def test_a_start_is_kept_where_no_solve_is_left():
     start = np.arange(8)
     result = balanced_k_medoids(instance(50, 20), 8, initial=start, max_solves=1)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from coresift.compute import resolve_device
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.selector import check_choice
+from coresift.transport import row_values
 
 SUBTASKS = ("sample", "label")
 CELLS_PER_BLOCK = 8_000_000
@@ -55,5 +56,8 @@ def largest_alignment(rows: NDArray, targets: NDArray, *, device: str) -> NDArra
     """
     place = resolve_device(device)
     transposed = torch.as_tensor(targets, dtype=torch.float32, device=place).T
-    blocks = torch.as_tensor(rows, dtype=torch.float32).split(max(1, CELLS_PER_BLOCK // len(targets)))
-    return torch.cat([(block.to(place) @ transposed).amax(dim=1).cpu() for block in blocks]).double().numpy()
+    features, positions = torch.as_tensor(rows, dtype=torch.float32), np.arange(len(rows))
+    size = max(1, CELLS_PER_BLOCK // len(targets))
+    chunks = [slice(start, start + size) for start in range(0, len(rows), size)]
+    blocks = ((positions[chunk], features[chunk]) for chunk in chunks)
+    return row_values(blocks, len(rows), lambda block: (block.to(place) @ transposed).amax(dim=1))

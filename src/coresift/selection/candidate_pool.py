@@ -44,6 +44,9 @@ class MissingInputError(ValueError):
 class CandidatePool:
     """T training candidates and V validation samples; features are optional, a selector says which ones it needs.
 
+    Matrices in float32 or float64 are kept as they are; other number types become float32, in which sums and
+    differences neither overflow nor get cut off.
+
     Args:
         sample_id: (T,) unique ids of the candidates.
         embedding: (T, d) text embeddings.
@@ -211,6 +214,8 @@ def _array(values: ArrayLike | torch.Tensor) -> NDArray:
 
 def _finite_matrix(name: str, values: ArrayLike) -> NDArray:
     matrix = _array(values)
+    if matrix.dtype not in (np.float32, np.float64):
+        matrix = matrix.astype(np.float32)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name} has shape {matrix.shape}: it needs at least one row and one column.")
     if not np.isfinite(matrix).all():

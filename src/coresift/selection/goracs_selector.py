@@ -13,7 +13,7 @@ from coresift.selection.goracs_cost import goracs_cost
 from coresift.selection.label_budgets import label_budgets
 from coresift.selection.search_progress import shown_progress
 from coresift.selection.selector import Selection, Selector
-from coresift.transport import BlockCost, KMedoidsResult, as_positions, balanced_k_medoids
+from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids, fixed_and_excluded
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class GoracsSelector(Selector):
     The cost of a pair is the distance of their representations, less `gradient_weight` times the gradient norm of
     the training sample (Eq. 10), which rewards samples that still teach something. With `by_label` the budget is
     shared among the classes as in the validation samples, and each class is selected for by itself in common units
-    (Algorithm 2, for any number of classes).
+    (Algorithm 2, for any number of classes). Only candidates of classes that validation samples have take part then: a
+    budget above their number is an error even where the pool is larger, and so is a fixed row of another class.
 
     Args:
         budget: how many candidates to select.
@@ -81,13 +82,15 @@ class GoracsSelector(Selector):
         self.device = device
 
     def _select(self, pool: CandidatePool) -> Selection:
-        cost, parts = self._cost(pool), self._parts(pool)
+        fixed, excluded = fixed_and_excluded(self.fixed, self.exclude, n_rows=len(pool), budget=self.budget)
+        cost, parts = self._cost(pool), self._parts(pool, fixed, excluded)
+        n_served = sum(len(part.targets) for part in parts)
         indices, weights, scores, results = [], [], np.full(len(pool), np.nan), []
         for part in parts:
             own = cost if len(parts) == 1 and not self.by_label else cost.subset(part.rows, part.targets)
-            result = self._search(own, part)
+            result = self._search(own, part, fixed, excluded)
             indices.append(part.rows[result.indices])
-            share = len(part.targets) / cost.n_targets
+            share = len(part.targets) / n_served
             weights.append(served_shares(own, result.indices) * share * self.budget / part.budget)
             scores[part.rows] = -result.reduced_values
             results.append((share, result))
@@ -105,12 +108,18 @@ class GoracsSelector(Selector):
             device=self.device,
         )
 
-    def _parts(self, pool: CandidatePool) -> list[_Part]:
+    def _parts(self, pool: CandidatePool, fixed: NDArray[np.int64], excluded: NDArray[np.int64]) -> list[_Part]:
         if not self.by_label:
             return [_Part(np.arange(len(pool)), np.arange(pool.n_validation), self.budget)]
         label, validation_label = pool.require("label"), pool.require("validation_label")
-        allowed = np.setdiff1d(np.arange(len(pool)), as_positions(self.exclude, len(pool), "exclude"))
-        kept = np.isin(allowed, as_positions(self.fixed, len(pool), "fixed")).nonzero()[0]
+        homeless = fixed[~np.isin(label[fixed], validation_label)]
+        if len(homeless):
+            raise ValueError(
+                f"fixed names rows {homeless.tolist()}, whose labels no validation sample has: "
+                "leave them out or select without labels."
+            )
+        allowed = np.setdiff1d(np.arange(len(pool)), excluded)
+        kept = np.isin(allowed, fixed).nonzero()[0]
         budgets = label_budgets(label[allowed], validation_label, self.budget, kept)
         return [
             _Part(np.flatnonzero(label == one), np.flatnonzero(validation_label == one), budget)
@@ -118,10 +127,9 @@ class GoracsSelector(Selector):
             if budget
         ]
 
-    def _search(self, cost: BlockCost, part: _Part) -> KMedoidsResult:
-        def within(positions: ArrayLike | None) -> NDArray[np.int64]:
-            return np.flatnonzero(np.isin(part.rows, np.asarray([] if positions is None else positions)))
-
+    def _search(
+        self, cost: BlockCost, part: _Part, fixed: NDArray[np.int64], excluded: NDArray[np.int64]
+    ) -> KMedoidsResult:
         with shown_progress("Selecting", self.max_solves) as on_progress:
             return balanced_k_medoids(
                 cost,
@@ -130,8 +138,8 @@ class GoracsSelector(Selector):
                 random_state=self.random_state,
                 max_solves=self.max_solves,
                 time_limit=self.time_limit,
-                fixed=within(self.fixed),
-                exclude=within(self.exclude),
+                fixed=np.flatnonzero(np.isin(part.rows, fixed)),
+                exclude=np.flatnonzero(np.isin(part.rows, excluded)),
                 on_progress=on_progress,
             )
 

@@ -12,13 +12,14 @@ from coresift.selection.selector import Selection, Selector, check_choice
 class HerdingSelector(Selector):
     """Follows a weight vector that remembers what of the mean is still missing.
 
-    ``w = mean`` at first; then the candidate with the largest inner product with w is selected, and
-    ``w = w + mean - candidate``. No candidate is selected twice.
+    Candidates are seen from the mean of the pool, so that where the origin lies does not matter: ``w = 0`` at first;
+    then the candidate with the largest inner product with w is selected, and ``w = w - candidate``. The first one is
+    thus drawn by the seed. No candidate is selected twice.
 
     Args:
         budget: how many candidates to select.
         representation: "embedding", "gradient_feature" or "state".
-        random_state: decides between equal inner products.
+        random_state: decides between equal inner products, which all of them are at first.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class HerdingSelector(Selector):
         check_choice("representation", self.representation, MATRICES)
         rows, ties = pool.require(self.representation), tie_ranks(len(pool), self.random_state)
         mean = rows.mean(axis=0, dtype=np.float64)
-        missing, is_open = mean.copy(), np.ones(len(pool), dtype=bool)
+        centred = rows - mean.astype(rows.dtype)
+        missing, is_open = np.zeros_like(mean), np.ones(len(pool), dtype=bool)
         chosen = np.empty(self.budget, dtype=np.int64)
         for step in range(self.budget):
-            products = rows @ missing.astype(rows.dtype)
+            products = centred @ missing.astype(rows.dtype)
             chosen[step] = best = largest(np.where(is_open, products, -np.inf), ties)
             is_open[best] = False
-            missing += mean - rows[best]
-        gap = float(np.linalg.norm(rows[chosen].mean(axis=0, dtype=np.float64) - mean))
+            missing -= centred[best]
+        gap = float(np.linalg.norm(missing)) / self.budget
         return Selection(chosen, is_prefix_valid=True, figures={"distance_of_means": gap})

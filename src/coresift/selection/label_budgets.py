@@ -32,7 +32,10 @@ def label_budgets(
             "select without labels or add such samples."
         )
     if sizes.sum() < budget:
-        raise ValueError(f"budget {budget} > {sizes.sum()} candidates of validation classes: lower selection.budget.")
+        raise ValueError(
+            f"budget {budget} > {sizes.sum()} candidates of validation classes: "
+            "lower selection.budget or select without labels."
+        )
     kept_labels = label[kept] if kept is not None else label[:0]
     least = np.array([int((kept_labels == one).sum()) for one in classes])
     least = np.maximum(least, 1) if budget >= np.maximum(least, 1).sum() else least

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
@@ -12,7 +14,7 @@ from coresift.selection.label_budgets import share_budget
 from coresift.selection.selector import Selection, Selector, check_count
 
 LEAST_SHARE = 0.5
-"""Every group gets at least this share of what it would get if all groups got the same."""
+"""Every group gets at least this share of what it would get if all groups got the same, rounded up."""
 
 
 class StateCoveringSelector(Selector):
@@ -20,8 +22,9 @@ class StateCoveringSelector(Selector):
 
     A personalised mixture of adapters routes users by their surrogate state (RecLoRA, arXiv 2408.03533): a region of
     states without training samples leaves its adapters untrained. Budgets follow the sizes of the clusters, but none
-    falls below half of an equal share. Within a cluster the selector sees the validation samples of that cluster, or
-    all of them where it has none.
+    falls below half of an equal share, rounded up, where the cluster is large enough and the budget reaches the number
+    of clusters. Within a cluster the selector sees the validation samples of that cluster, or all of them where it has
+    none.
 
     Args:
         selector: what chooses within a cluster, without options that name positions of the pool.
@@ -60,5 +63,6 @@ class StateCoveringSelector(Selector):
 
     def _budgets(self, sizes: list[int]) -> NDArray[np.int64]:
         most = np.array(sizes)
-        least = np.minimum(most, int(LEAST_SHARE * self.budget / len(sizes)))
+        guaranteed = math.ceil(LEAST_SHARE * self.budget / len(sizes)) if self.budget >= len(sizes) else 0
+        least = np.minimum(most, guaranteed)
         return share_budget(self.budget * most / most.sum(), least, most, self.budget)

@@ -13,6 +13,7 @@ from coresift.transport.medoid_search import MedoidSearch
 
 LIST_LENGTH = 48
 FLOAT32_MARGIN = 1e-7
+NOBODY = -1
 
 
 def alternate(search: MedoidSearch, stream: CostStream, max_rounds: int = 100) -> bool:
@@ -56,7 +57,7 @@ def best_moves(search: MedoidSearch, stream: CostStream) -> tuple[NDArray[np.int
     served = search.plan.plan[movable] * len(search.indices)
     own = np.asarray(served.multiply(search.rows[movable]).sum(axis=1)).ravel()
     costs, rows = _best_rows(stream, served, own, search.outside)
-    medoid, place = np.nonzero(costs < own[:, None] - FLOAT32_MARGIN)
+    medoid, place = np.nonzero((rows != NOBODY) & (costs < own[:, None] - FLOAT32_MARGIN))
     gains = (own[:, None] - costs)[medoid, place]
     moved, targets = _assign(medoid, rows[medoid, place], gains, len(movable))
     return movable[moved], targets
@@ -65,11 +66,14 @@ def best_moves(search: MedoidSearch, stream: CostStream) -> tuple[NDArray[np.int
 def _best_rows(
     stream: CostStream, served: csr_matrix, own: NDArray[np.float64], outside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """For every medoid the rows that would serve its validation rows at less than its own cost, in one pass."""
+    """For every medoid the rows that would serve its validation rows at less than its own cost, in one pass.
+
+    Places for which there are too few such rows hold the medoid's own cost and NOBODY.
+    """
     weights = _sparse(served, stream.device)
     limit = torch.as_tensor(own, dtype=torch.float32, device=stream.device)
     best = limit[:, None].repeat(1, min(LIST_LENGTH, len(outside)))
-    best_rows = torch.zeros(best.shape, dtype=torch.int64, device=stream.device)
+    best_rows = torch.full(best.shape, NOBODY, device=stream.device)
     closed = torch.as_tensor(~outside, device=stream.device)
     for positions, block in stream.blocks():
         rows = torch.as_tensor(positions, device=stream.device)

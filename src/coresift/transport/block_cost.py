@@ -10,9 +10,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from coresift.compute import resolve_device
+from coresift.transport.input_checks import as_norms, as_rows, check_scale
 
 NEAR = 1e-3
-DIFFERENCES = 2**14
+DIFFERENCE_ENTRIES = 2**22
 BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**26}
 RELATIVE_ROUNDING = 4e-6
 
@@ -34,7 +35,8 @@ class BlockCost:
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        ValueError: if shapes do not agree, a value is not finite, a norm is negative or there are no rows.
+        ValueError: if shapes do not agree, a value is not finite, a norm is negative, a scale is not above 0 or there
+            are no rows.
     """
 
     def __init__(
@@ -52,8 +54,8 @@ class BlockCost:
         chosen = resolve_device(device)
         # Apple's GPUs have no float64, which the exact rows need.
         self.device = torch.device("cpu") if chosen.type == "mps" else chosen
-        self._train = _as_rows(train, "train").to(self.device)
-        self._valid = _as_rows(valid, "valid").to(self.device)
+        self._train = as_rows(train, "train").to(self.device)
+        self._valid = as_rows(valid, "valid").to(self.device)
         if self._train.shape[1] != self._valid.shape[1]:
             raise ValueError(
                 f"train has {self._train.shape[1]} dimensions and valid {self._valid.shape[1]}: "
@@ -61,12 +63,15 @@ class BlockCost:
             )
         if not np.isfinite(gradient_weight) or gradient_weight < 0:
             raise ValueError(f"gradient_weight is {gradient_weight}: it must be finite and not negative.")
+        check_scale("distance_scale", distance_scale)
+        check_scale("gradient_scale", gradient_scale)
         if block_size is not None and block_size < 1:
             raise ValueError(f"block_size is {block_size}: it must be at least 1.")
         self.gradient_weight = float(gradient_weight)
         self._block_size = block_size
         self._given_scale = distance_scale
-        norms = _as_norms(gradient_norms, len(self))
+        self._largest_cost = 1.0 if distance_scale is None else None
+        norms = as_norms(gradient_norms, len(self))
         self.gradient_scale = float(norms.max()) if gradient_scale is None else float(gradient_scale)
         self._offset = norms * (self.gradient_weight / self.gradient_scale) if self.gradient_scale > 0 else 0.0 * norms
         self._prepare_targets()
@@ -97,6 +102,14 @@ class BlockCost:
             return float(self._given_scale)
         largest = self._largest_distance(self._rows_that_may_hold_the_largest_distance())
         return largest if largest > 0 else 1.0
+
+    @property
+    def largest_cost(self) -> float:
+        """What no cost exceeds but for rounding: 1 in units of the largest distance, more where a scale is smaller."""
+        if self._largest_cost is None:
+            reach = float(self._row_norms().max()) + float(self._valid_square.max().sqrt())
+            self._largest_cost = max(1.0, reach / self.distance_scale)
+        return self._largest_cost
 
     def rows(self, indices: ArrayLike, exact: bool = False) -> NDArray[np.floating]:
         """The cost rows of some training rows.
@@ -146,11 +159,11 @@ class BlockCost:
             self._valid[target_positions],
             gradient_weight=self.gradient_weight,
             distance_scale=self.distance_scale,
-            gradient_scale=self.gradient_scale,
+            gradient_scale=self.gradient_scale or None,
             block_size=self._block_size,
             device=str(self.device),
         )
-        part._offset = self._offset[row_positions]
+        part._offset, part._largest_cost = self._offset[row_positions], self.largest_cost
         return part
 
     def _prepare_targets(self) -> None:
@@ -184,7 +197,7 @@ class BlockCost:
         sizes = centred.square().sum(dim=1)[:, None] + valid.square().sum(dim=1)
         squares = torch.addmm(sizes, centred, valid.T, alpha=-2.0)
         rows, columns = (squares < NEAR * sizes).nonzero(as_tuple=True)
-        for part in torch.arange(len(rows), device=self.device).split(DIFFERENCES):
+        for part in torch.arange(len(rows), device=self.device).split(max(1, DIFFERENCE_ENTRIES // train.shape[1])):
             differences = train[rows[part]] - self._valid[columns[part]].double()
             squares[rows[part], columns[part]] = differences.square().sum(dim=1)
         return squares.sqrt_()
@@ -212,46 +225,3 @@ class BlockCost:
     def _largest_distance(self, positions: NDArray[np.int64]) -> float:
         chunks = torch.as_tensor(positions, device=self.device).split(self.block_size)
         return max(float(self._exact_distances(chunk).max()) for chunk in chunks)
-
-
-def _as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
-    tensor = torch.as_tensor(values).detach()
-    if tensor.ndim != 2 or 0 in tensor.shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}: it needs at least one row and one dimension.")
-    tensor = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32)
-    if not all(bool(torch.isfinite(chunk).all()) for chunk in tensor.split(2**14)):
-        raise ValueError(f"{name} holds values that are not finite: remove those rows or repair the representation.")
-    return tensor
-
-
-def _as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tensor:
-    if values is None:
-        return torch.zeros(n_rows, dtype=torch.float64)
-    norms = torch.as_tensor(values).detach().to(torch.float64)
-    if norms.shape != (n_rows,):
-        raise ValueError(f"gradient_norms has shape {tuple(norms.shape)}: it needs one norm per row, ({n_rows},).")
-    if not bool(torch.isfinite(norms).all()) or bool((norms < 0).any()):
-        raise ValueError("gradient_norms holds values that are negative or not finite: norms cannot be either.")
-    return norms
-
-
-def as_positions(values: ArrayLike | None, n_rows: int, name: str) -> NDArray[np.int64]:
-    """Checks a set of row positions.
-
-    Args:
-        values: positions, or None for none.
-        n_rows: how many rows there are.
-        name: what the set is called in an error.
-
-    Returns:
-        (k,) int64 positions in the order given.
-
-    Raises:
-        ValueError: if a position is out of range or given twice.
-    """
-    positions = np.asarray([] if values is None else values, dtype=np.int64).reshape(-1)
-    if positions.size and (positions.min() < 0 or positions.max() >= n_rows):
-        raise ValueError(f"{name} names rows outside 0..{n_rows - 1}.")
-    if len(np.unique(positions)) != len(positions):
-        raise ValueError(f"{name} names a row twice: every row can be chosen once.")
-    return positions

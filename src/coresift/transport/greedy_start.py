@@ -49,7 +49,7 @@ class _LazyGains:
 
     def __init__(self, cost: BlockCost, fixed: NDArray[np.int64], candidates: NDArray[np.bool_]) -> None:
         self.cost = cost
-        self.nearest = torch.ones(cost.n_targets, device=cost.device)
+        self.nearest = torch.full((cost.n_targets,), cost.largest_cost, device=cost.device)
         self.open = candidates.copy()
         self.open[fixed] = False
         for _, block in cost.blocks(fixed):

@@ -80,9 +80,8 @@ def _shortlists(search: MedoidSearch, is_released: bool) -> tuple[NDArray[np.int
     inside = gone.values
     if is_released:
         inside = _released_score(torch.as_tensor(search.rows - gone.prices), search.share).numpy()
-    inner = np.argsort(np.where(search.movable, inside, -np.inf), kind="stable")[
-        -min(SHORTLIST, search.movable.sum()) :
-    ]
+    movable = np.flatnonzero(search.movable)
+    inner = movable[np.argsort(inside[movable], kind="stable")][-SHORTLIST:]
     return inner if is_released else inner[::-1], outer
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from coresift.transport.block_cost import BlockCost, as_positions
+from coresift.transport.block_cost import BlockCost
 from coresift.transport.certified_search import certified_search
 from coresift.transport.greedy_start import greedy_medoids
+from coresift.transport.input_checks import as_positions, fixed_and_excluded
 from coresift.transport.itra_exchange import itra, itra_released
 from coresift.transport.lagrangian_bound import SelectionRules, lower_bound
 from coresift.transport.medoid_search import Effort, MedoidSearch, Progress
@@ -87,6 +88,7 @@ def balanced_k_medoids(
 
     Raises:
         ValueError: if the method is unknown, the budget does not fit the candidates, or row sets are inconsistent.
+        RuntimeError: if the search repeats a row or drops a fixed one, which it never should.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method '{method}': choose one of {', '.join(METHODS)}.")
@@ -101,21 +103,14 @@ def balanced_k_medoids(
         "Chose %d of %d rows: transport cost %.5f, no choice is below %.5f; %d transport problems solved",
         budget, len(cost), best.objective, bound, effort.n_solves,
     )  # fmt: skip
-    order = np.sort(best.indices)
+    order = np.unique(best.indices)
+    if len(order) < budget or np.setdiff1d(rules.fixed, order).size:
+        raise RuntimeError(f"the search with method '{method}' lost rows: please report the costs that led to this.")
     return KMedoidsResult(order, best.objective, bound, prices.reduced, certified, effort.n_solves, effort.trace)
 
 
 def _rules(n_rows: int, budget: int, fixed: ArrayLike | None, exclude: ArrayLike | None) -> SelectionRules:
-    fixed_rows = as_positions(fixed, n_rows, "fixed")
-    excluded = as_positions(exclude, n_rows, "exclude")
-    if np.intersect1d(fixed_rows, excluded).size:
-        raise ValueError("fixed and exclude share rows: a row cannot be both kept and left out.")
-    if budget < 1:
-        raise ValueError(f"budget {budget} < 1: raise selection.budget.")
-    if len(fixed_rows) > budget:
-        raise ValueError(f"{len(fixed_rows)} fixed rows > budget {budget}: raise selection.budget.")
-    if budget > n_rows - len(excluded):
-        raise ValueError(f"budget {budget} > {n_rows - len(excluded)} candidates: lower selection.budget.")
+    fixed_rows, excluded = fixed_and_excluded(fixed, exclude, n_rows=n_rows, budget=budget)
     candidates = np.ones(n_rows, dtype=bool)
     candidates[excluded] = candidates[fixed_rows] = False
     return SelectionRules(budget, fixed_rows, candidates)

@@ -23,6 +23,7 @@ from coresift.transport.block_cost import BlockCost
 from coresift.transport.row_values import row_values
 
 FLOAT32_SLACK = 1e-3
+FLOAT32_ROUNDING = 2e-6
 ROWS_PER_MEDOID = 3
 
 
@@ -108,11 +109,12 @@ def lower_bound(
     Returns:
         A value that no selection allowed by the rules is below.
     """
+    slack = max(FLOAT32_SLACK * cost.largest_cost, FLOAT32_ROUNDING * cost.gradient_weight)
     cheapest = rules.cheapest(values)
-    near = rules.candidates & (values <= values[cheapest].max() + FLOAT32_SLACK)
+    near = rules.candidates & (values <= values[cheapest].max() + slack)
     near_rows = np.flatnonzero(near)[np.argsort(values[near], kind="stable")[: ROWS_PER_MEDOID * rules.budget]]
     decisive = np.union1d(cheapest, near_rows)
-    safe = values - FLOAT32_SLACK
+    safe = values - slack
     share = cost.n_targets / rules.budget
     for chunk in np.array_split(decisive, -(-len(decisive) // cost.block_size)):
         reduced = torch.as_tensor(cost.rows(chunk, exact=True) - prices)

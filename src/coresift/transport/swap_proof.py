@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coresift.transport.lagrangian_bound import lower_tail_mean
+from coresift.transport.lagrangian_bound import FLOAT32_ROUNDING, lower_tail_mean
 from coresift.transport.medoid_search import IMPROVEMENT, MedoidSearch
 
-FLOAT32_ROUNDING = 2e-6
 REMEMBERED_PRICES = 512
+REMEMBERED_ENTRIES = 2**25
 ROWS_PER_PASS = 256
 
 
@@ -57,7 +57,9 @@ class _Proof:
             [torch.empty(0, search.cost.n_targets), *(torch.as_tensor(rows).float() for rows in exact)]
         )
         self.largest_cost = float(self.costs.abs().max()) if len(self.costs) else 0.0
-        self.known: deque[tuple[NDArray[np.float64], NDArray[np.float64]]] = deque(maxlen=REMEMBERED_PRICES)
+        fitting = max(1, REMEMBERED_ENTRIES // (len(self.candidates) + search.cost.n_targets))
+        count = min(REMEMBERED_PRICES, fitting)
+        self.known: deque[tuple[NDArray[np.float64], NDArray[np.float64]]] = deque(maxlen=count)
         self.bounds = np.empty((len(search.indices), len(self.candidates)), dtype=np.float32)
         self._begin()
         self._learn(prices)

@@ -1,0 +1,117 @@
+"""Checks of what a cost and a search are given; every error says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+
+def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
+    """Checks a representation.
+
+    Args:
+        values: (N, d) numbers.
+        name: what the representation is called in an error.
+
+    Returns:
+        (N, d) float32, or float64 where that was given.
+
+    Raises:
+        ValueError: if there is no row or no dimension, or a value is not finite.
+    """
+    tensor = torch.as_tensor(values).detach()
+    if tensor.ndim != 2 or 0 in tensor.shape:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}: it needs at least one row and one dimension.")
+    tensor = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32)
+    if not all(bool(torch.isfinite(chunk).all()) for chunk in tensor.split(2**14)):
+        raise ValueError(f"{name} holds values that are not finite: remove those rows or repair the representation.")
+    return tensor
+
+
+def as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tensor:
+    """Checks gradient norms.
+
+    Args:
+        values: (T,) norms, or None for zeros.
+        n_rows: how many rows there are, T.
+
+    Returns:
+        (T,) float64 norms.
+
+    Raises:
+        ValueError: if there is not one per row, or one is negative or not finite.
+    """
+    if values is None:
+        return torch.zeros(n_rows, dtype=torch.float64)
+    norms = torch.as_tensor(values).detach().to(torch.float64)
+    if norms.shape != (n_rows,):
+        raise ValueError(f"gradient_norms has shape {tuple(norms.shape)}: it needs one norm per row, ({n_rows},).")
+    if not bool(torch.isfinite(norms).all()) or bool((norms < 0).any()):
+        raise ValueError("gradient_norms holds values that are negative or not finite: norms cannot be either.")
+    return norms
+
+
+def check_scale(name: str, value: float | None) -> None:
+    """Checks a number that costs are divided by.
+
+    Args:
+        name: what the scale is called in an error.
+        value: the scale, or None for one that is computed.
+
+    Raises:
+        ValueError: if it is not finite, or not above 0.
+    """
+    if value is not None and not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value}: it must be finite and above 0, or None to compute it.")
+
+
+def as_positions(values: ArrayLike | None, n_rows: int, name: str) -> NDArray[np.int64]:
+    """Checks a set of row positions.
+
+    Args:
+        values: positions, or None for none.
+        n_rows: how many rows there are.
+        name: what the set is called in an error.
+
+    Returns:
+        (k,) int64 positions in the order given.
+
+    Raises:
+        ValueError: if a position is out of range or given twice.
+    """
+    positions = np.asarray([] if values is None else values, dtype=np.int64).reshape(-1)
+    if positions.size and (positions.min() < 0 or positions.max() >= n_rows):
+        raise ValueError(f"{name} names rows outside 0..{n_rows - 1}.")
+    if len(np.unique(positions)) != len(positions):
+        raise ValueError(f"{name} names a row twice: every row can be chosen once.")
+    return positions
+
+
+def fixed_and_excluded(
+    fixed: ArrayLike | None, exclude: ArrayLike | None, *, n_rows: int, budget: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Checks the rows that a selection has to hold and those that it must not hold.
+
+    Args:
+        fixed: positions that stay in the selection, or None.
+        exclude: positions that never enter it, or None.
+        n_rows: how many rows there are.
+        budget: how many rows are selected.
+
+    Returns:
+        Both sets as int64 positions, in the orders given.
+
+    Raises:
+        ValueError: if a position is out of range or given twice, or no selection satisfies both sets.
+    """
+    fixed_rows, excluded = as_positions(fixed, n_rows, "fixed"), as_positions(exclude, n_rows, "exclude")
+    if np.intersect1d(fixed_rows, excluded).size:
+        raise ValueError("fixed and exclude share rows: a row cannot be both kept and left out.")
+    if budget < 1:
+        raise ValueError(f"budget {budget} < 1: raise selection.budget.")
+    if len(fixed_rows) > budget:
+        raise ValueError(f"{len(fixed_rows)} fixed rows > budget {budget}: raise selection.budget.")
+    if budget > n_rows - len(excluded):
+        raise ValueError(f"budget {budget} > {n_rows - len(excluded)} candidates: lower selection.budget.")
+    return fixed_rows, excluded
