@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from coresift.corpus import Source, ingest
+from coresift.corpus.databases import without_secrets
 
 SHOP = """
 CREATE TABLE interactions (user_id TEXT, item_id INTEGER, timestamp BIGINT, rating REAL);
@@ -23,9 +24,9 @@ INSERT INTO interactions VALUES
 """
 
 
-def read(address: str, **options):
+def read(address: str, *, schema: str = "", **options):
     sources = [
-        Source(f"raw_{name}", path=address, format="database", database_table=name, optional=name == "users")
+        Source(f"raw_{name}", path=address, format="database", database_table=schema + name, optional=name == "users")
         for name in ("interactions", "items", "users")
     ]
     return ingest(*sources, split="leave_one_out", min_history=0, max_rejected_share=0.2, threads=1, **options)
@@ -50,6 +51,32 @@ def test_duckdb(tmp_path):
     check(read(f"duckdb://{tmp_path}/shop.duckdb"))
 
 
+@pytest.mark.parametrize("schema", ["sales.", "shop.sales."])
+def test_tables_of_a_schema_are_read_also_optional_ones(tmp_path, schema):
+    with duckdb.connect(tmp_path / "shop.duckdb") as connection:
+        connection.execute(f"CREATE SCHEMA sales; USE sales; {SHOP}")
+        connection.execute("CREATE TABLE users (user_id TEXT, age INTEGER); INSERT INTO users VALUES ('bob', 30)")
+    address = f"duckdb://{tmp_path}/shop.duckdb"
+    corpus = read(address, schema=schema)
+    check(corpus)
+    assert corpus.users["age"].to_pylist() == [None, 30]
+
+
+def test_a_mistyped_path_makes_no_file(tmp_path):
+    with pytest.raises(ValueError, match=r"table items cannot be read from the database \(there is no file .*gone.db"):
+        read(f"sqlite://{tmp_path}/gone.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_is_closed_also_when_reading_fails(tmp_path):
+    with duckdb.connect(tmp_path / "shop.duckdb") as connection:
+        connection.execute("CREATE TABLE other (a INTEGER)")
+    with pytest.raises(ValueError, match="table items cannot be read") as caught:
+        read(f"duckdb://{tmp_path}/shop.duckdb")
+    duckdb.connect(tmp_path / "shop.duckdb").close()  # for writing, which a connection left open refuses
+    assert caught.value.__cause__ is not None
+
+
 def test_an_absent_table_and_an_absent_database_are_named(tmp_path):
     with sqlite3.connect(tmp_path / "empty.db"):
         pass
@@ -66,6 +93,10 @@ def test_an_absent_table_and_an_absent_database_are_named(tmp_path):
 def test_passwords_stay_out_of_messages():
     source = Source("raw", path="postgres://ann:secret@localhost/shop", format="database")
     assert source.label == "raw (postgres://ann:***@localhost/shop)"
+    signed = Source("raw", path="https://ann:p@ss:w@example.org/a.csv?X-Amz-Signature=0f3a&n=1")
+    assert signed.label == "raw (https://ann:***@example.org/a.csv)"
+    chained = without_secrets("no 'zip://a.csv::https://ann:secret@example.org/b.zip?sig=1', so")
+    assert chained == "no 'zip://a.csv::https://ann:***@example.org/b.zip', so"
 
 
 @pytest.fixture(scope="module")

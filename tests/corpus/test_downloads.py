@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import traceback
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -120,6 +121,26 @@ def test_the_checksum_decides(server, tmp_path):
 def test_a_missing_file_is_named(server, tmp_path):
     with pytest.raises(ValueError, match=r"gone.bin cannot be reached \(.*\): check the address"):
         fetch(url(server, "/gone.bin"), cache=tmp_path)
+
+
+def test_secrets_of_an_address_stay_out_of_messages_and_logs(server, tmp_path, caplog):
+    for path in ("/data/file.bin?signature=hidden", "/data/file.bin?signature=hidden&again=1"):
+        server.files[path] = CONTENT
+    secret = url(server, "/data/file.bin?signature=hidden").replace("http://", "http://ann:secret@")
+    told = []
+    with caplog.at_level("INFO"):
+        fetch(secret, cache=tmp_path)
+        for wrong, checksum in ((secret, "md5:00"), (secret.replace("file", "gone"), None)):
+            with pytest.raises(ValueError, match=r"http://ann:\*\*\*@127.0.0.1") as caught:
+                fetch(wrong, checksum=checksum, cache=tmp_path)
+            told.append("".join(traceback.format_exception(caught.value)))
+        server.cut_at, server.cuts_left = 1000, 10_000
+        with pytest.raises(ValueError, match="was cut off") as caught:
+            fetch(secret + "&again=1", checksum="md5:01", cache=tmp_path)
+        told.append("".join(traceback.format_exception(caught.value)))
+    told.append(caplog.text)
+    assert "ann:***@" in caplog.text
+    assert not [text for text in told if ":secret" in text or "=hidden" in text]
 
 
 def test_a_release_is_ingested_from_its_url(server, tmp_path):

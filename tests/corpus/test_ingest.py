@@ -92,6 +92,20 @@ def test_the_first_of_repeated_interactions_counts(ingest_rows):
     assert corpus.interactions["position"].to_pylist() == [0, 1, 2]
 
 
+def test_an_interaction_that_is_filtered_out_hides_no_later_one(ingest_rows):
+    early, late = 1_000_000_000, 1_500_000_000
+    rows = [
+        {"user_id": "u", "item_id": "w", "timestamp": early, "rating": 1.0},
+        *({"user_id": "u", "item_id": item, "timestamp": late, "rating": 5.0} for item in "wxyzz"),
+    ]
+    for filtered in ({"min_rating": 4.0}, {"from_time": "2010-01-01"}):
+        corpus = ingest_rows(rows, split="leave_one_out", **filtered)
+        assert corpus.interactions["rating"].to_pylist() == [5.0] * 4
+        counts = corpus.report["rows"]
+        assert list(counts.values()) == [6, 6, 5, 4]
+        assert list(counts)[-1] == "without_repeats"
+
+
 def test_low_and_absent_ratings_can_be_dropped(ingest_rows):
     rows = clicks(*(("u", item) for item in "abcde"))
     rated = [{**row, "rating": rating} for row, rating in zip(rows, [5, 3, 4, None, 4], strict=True)]
@@ -109,6 +123,13 @@ def test_the_k_core_is_found_by_repeated_dropping(ingest_rows, sequences):
     assert corpus.interactions.num_rows == 9
     assert corpus.items.num_rows == 7
     assert corpus.report["rows"]["in_k_core"] == 9
+
+
+def test_profiles_keep_columns_whatever_their_names(ingest_rows, sequences):
+    profile = {"user": "Ann", "reason": "gift", "user_right": "x", "source_row": 7, "source_fault": "none"}
+    corpus = ingest_rows(sequences({"u": [1, 2, 3, 4]}), users=[{"user_id": "u", **profile}], split="leave_one_out")
+    assert corpus.users.to_pylist() == [{"user_id": 0, "raw_id": "u", **profile}]
+    assert corpus.rejected_rows.num_rows == 0
 
 
 def test_ids_match_across_types(ingest_rows, sequences):

@@ -49,3 +49,34 @@ def test_positions_have_no_time(ingest_rows):
     rows = [{"user_id": 1, "item_id": place, "position": place} for place in range(5)]
     with pytest.raises(ValueError, match=r"ingestion.from_time and until_time need: set them to null"):
         ingest_rows(rows, from_time="1970-01-01", split="leave_one_out")
+
+
+SECONDS = [1_500_000_000, 1_500_000_100, 1_500_000_200, 1_500_000_300]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_time_of_another_unit_is_set_apart_and_changes_no_other(ingest_rows, as_text):
+    times = [*SECONDS, 1_500_000_400_000]
+    rows = [
+        {"user_id": 1, "item_id": item, "timestamp": str(time) if as_text else time} for item, time in enumerate(times)
+    ]
+    corpus = ingest_rows(rows, split="leave_one_out")
+    assert corpus.report["timestamp_unit"] == "s"
+    assert corpus.interactions["timestamp"].to_pylist() == [time * 1000 for time in SECONDS]
+    rejected = {"source": "raw_interactions", "row": 4, "reason": "unreadable timestamp"}
+    assert corpus.rejected_rows.to_pylist() == [rejected]
+
+
+def test_seconds_among_milliseconds_are_set_apart(ingest_rows):
+    times = [*(time * 1000 for time in SECONDS), 1_500_000_400, 0]
+    rows = [{"user_id": 1, "item_id": item, "timestamp": time} for item, time in enumerate(times)]
+    corpus = ingest_rows(rows, split="leave_one_out")
+    assert corpus.report["timestamp_unit"] == "ms"
+    assert corpus.interactions["timestamp"].to_pylist() == times[:4]
+    assert corpus.rejected_rows["row"].to_pylist() == [4, 5]
+
+
+def test_a_unit_that_was_asked_for_doubts_no_time(ingest_rows):
+    rows = [{"user_id": 1, "item_id": item, "timestamp": time} for item, time in enumerate([-5, 0, *SECONDS])]
+    corpus = ingest_rows(rows, split="leave_one_out", timestamp_unit="ms")
+    assert corpus.interactions["timestamp"].to_pylist() == [-5, 0, *SECONDS]

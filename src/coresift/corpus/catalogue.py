@@ -15,8 +15,11 @@ from coresift.corpus.sources import Source, open_source
 from coresift.corpus.staging import FAULT, SOURCE_ROW
 from coresift.corpus.values import cleaned_path, cleaned_text, identifier, path_from_text
 
-_RESERVED = {"raw_id", "user_right"}
-"""Profile columns that would clash with those of the contract."""
+USER = "_coresift_user"
+"""Name of the column with the ids of users as text; profiles may have a column of any plainer name."""
+
+_RESERVED = "raw_id"
+"""The column of the contract that a profile cannot have."""
 
 ItemText = Literal["title", "title_and_category"]
 
@@ -28,7 +31,7 @@ class Entities:
     Attributes:
         source: Where they come from.
         rows: Usable rows; for items: item (id as text), item_id, raw_id, title, has_title, categories, text;
-            for users: user (id as text) and profile columns.
+            for users: ``USER`` (id as text) and profile columns.
         rejected: Unusable rows: source, row, reason.
         n_rows: Number of rows of the source.
     """
@@ -79,8 +82,9 @@ def read_users(source: Source, engine: Engine) -> Entities:
         ValueError: If there is no column ``user_id``.
     """
     table = open_source(source, engine, required=("user_id",))
-    marked = table.mutate(user=identifier(table["user_id"])).mutate(_reason("user", "user_id"))
-    marked = engine.materialise(marked.drop("user_id", *set(marked.columns) & _RESERVED))
+    marked = table.mutate(identifier(table["user_id"]).name(USER)).mutate(_reason(USER, "user_id"))
+    reserved = [name for name in marked.columns if name.lower() == _RESERVED]
+    marked = engine.materialise(marked.drop("user_id", *reserved))
     return Entities(source, kept(marked).drop(SOURCE_ROW, FAULT), rejected(marked, source), engine.count(marked))
 
 
@@ -94,11 +98,11 @@ def number_users(log: ir.Table, profiles: ir.Table, engine: Engine, *, numeric: 
         numeric: Whether raw ids are numbers.
 
     Returns:
-        user (id as text), user_id, raw_id and the profile columns, null for users without a profile.
+        ``USER`` (id as text), user_id, raw_id and the profile columns, null for users without a profile.
     """
-    users = log.select("user").distinct()
-    users = users.mutate(user_id=dense_ids(users["user"], numeric=numeric), raw_id=users["user"])
-    return engine.materialise(users.left_join(profiles, "user").drop("user_right"))
+    users = log.select(log["user"].name(USER)).distinct()
+    users = users.mutate(user_id=dense_ids(users[USER], numeric=numeric), raw_id=users[USER])
+    return engine.materialise(users.left_join(profiles, USER).drop(f"{USER}_right"))
 
 
 def dense_ids(key: ir.StringColumn, *, numeric: bool) -> ir.IntegerColumn:
@@ -122,7 +126,7 @@ def _reason(key: str, name: str, described_by: str | None = None) -> ir.Deferred
 
 def _categories(table: ir.Table) -> ir.ArrayColumn:
     """Return category paths, root first; empty where there is none."""
-    none = ibis.literal([], type="array<string>")
+    none = ibis.array([""])[:0]  # an empty list of text, where a literal one would have no type on Spark
     if "category" not in table.columns:
         return none
     column = table["category"]

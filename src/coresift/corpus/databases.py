@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import ibis
 import pyarrow as pa
 
 _BATCH = 1 << 18
+_PASSWORD = re.compile(r"(://[^\s/?#:@]*):[^\s/?#]*@")
+_QUERY = re.compile(r"(://[^\s?#'\"]*)\?[^\s'\"()]*")
 
 
 def read_database(address: str, table: str | None, *, optional: bool = False) -> Iterator[pa.RecordBatch]:
@@ -25,28 +28,37 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
     """
     if not table:
         raise ValueError("a database source needs the name of a table: set database_table.")
-    *schema, name = table.split(".")
+    schema, _, name = table.rpartition(".")
     try:
+        _check_file(address)
         connection = ibis.connect(_read_only(address))
-        if optional and table not in connection.list_tables():
-            yield pa.record_batch({"user_id": pa.array([], pa.string())})
-            return
-        expression = connection.table(name, database=schema[0] if schema else None)
-        yield from expression.to_pyarrow_batches(chunk_size=_BATCH)
-        connection.disconnect()
+        try:
+            if optional and name not in connection.list_tables(database=schema or None):
+                yield pa.record_batch({"user_id": pa.array([], pa.string())})
+                return
+            yield from connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH)
+        finally:
+            connection.disconnect()
     except Exception as error:  # every driver has its own errors
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = without_secrets((str(error).splitlines() or [type(error).__name__])[0])
         raise ValueError(
             f"table {table} cannot be read from the database ({reason}): check the address and the name."
         ) from error
 
 
-def without_password(address: str) -> str:
-    """Return an address fit for messages."""
-    parts = urlsplit(address)
-    return address.replace(f":{parts.password}@", ":***@") if parts.password else address
+def without_secrets(text: str) -> str:
+    """Return text fit for messages: its addresses without passwords and queries, which may hold signatures and keys."""
+    return _QUERY.sub(r"\1", _PASSWORD.sub(r"\1:***@", text))
 
 
 def _read_only(address: str) -> str:
     """Open DuckDB files without a lock, and without making one that is missing."""
     return f"{address}?read_only=True" if address.startswith("duckdb://") and "?" not in address else address
+
+
+def _check_file(address: str) -> None:
+    """Stop at a SQLite file that does not exist, which connecting would make."""
+    scheme, _, rest = address.rpartition("://")
+    file = rest.partition("?")[0]
+    if scheme in ("sqlite", "file", "") and file not in ("", ":memory:") and not Path(file).is_file():
+        raise FileNotFoundError(f"there is no file {file}")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import fsspec
 from fsspec import AbstractFileSystem
 
+from coresift.corpus.databases import without_secrets
 from coresift.storage import atomic_file, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -62,8 +63,10 @@ def _download(url: str, draft: Path) -> None:
         filesystem, path = fsspec.url_to_fs(url)
         size = filesystem.info(path).get("size")
     except (OSError, ValueError, ImportError) as error:
-        raise ValueError(f"{url} cannot be reached ({_reason(error)}): check the address and the network.") from error
-    logger.info("downloading %s", url)
+        raise ValueError(
+            f"{without_secrets(url)} cannot be reached ({_reason(error)}): check the address and the network."
+        ) from None  # whose message has the whole address
+    logger.info("downloading %s", without_secrets(url))
     failure: Exception | None = None
     for attempt in range(_ATTEMPTS):
         try:
@@ -75,7 +78,8 @@ def _download(url: str, draft: Path) -> None:
         time.sleep(_FIRST_PAUSE * 2**attempt)
     reason = "the connection ended early" if failure is None else _reason(failure)
     raise ValueError(
-        f"{url} was cut off at {draft.stat().st_size} of {size} bytes in {_ATTEMPTS} attempts ({reason}): try again."
+        f"{without_secrets(url)} was cut off at {draft.stat().st_size} of {size} bytes in {_ATTEMPTS} attempts "
+        f"({reason}): try again."
     )
 
 
@@ -104,9 +108,12 @@ def _check(draft: Path, url: str, checksum: str | None) -> None:
     with draft.open("rb") as stream:
         found = hashlib.file_digest(stream, kind).hexdigest()
     if found != expected.lower():
-        raise ValueError(f"{url} has the {kind} {found}, not {expected}: it changed or was damaged; correct checksum.")
+        raise ValueError(
+            f"{without_secrets(url)} has the {kind} {found}, not {expected}: it changed or was damaged; correct "
+            f"checksum."
+        )
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error."""
-    return (str(error).splitlines() or [type(error).__name__])[0] or type(error).__name__
+    """Return the first line of an error, without the secrets of the address in it."""
+    return without_secrets((str(error).splitlines() or [type(error).__name__])[0]) or type(error).__name__

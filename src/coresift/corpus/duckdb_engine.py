@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from coresift.corpus.engine import WORK_PREFIX, Engine
+from coresift.corpus.staging import SOURCE_ROW
 
 
 class DuckDbEngine(Engine):
@@ -23,9 +24,14 @@ class DuckDbEngine(Engine):
         """Compute an expression once and return the result as a table of the database."""
         return self.connection.create_table(self.next_name(), expression)
 
-    def numbered_file(self, file: str, name: str) -> ir.Table:
+    def parquet_file(self, file: str) -> ir.Table:
+        """Return the rows of one parquet file; names of folders such as ``user_id=7`` are no columns."""
+        return self.connection.read_parquet(file, hive_partitioning=False)
+
+    def numbered_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file, numbered."""
-        return self.connection.read_parquet(file, file_row_number=True).rename({name: "file_row_number"})
+        rows = self.connection.read_parquet(file, hive_partitioning=False, file_row_number=True)
+        return rows.rename({SOURCE_ROW: "file_row_number"})
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from coresift.corpus.staging import SOURCE_ROW
 
 EngineName = Literal["duckdb", "spark"]
 
-WORK_PREFIX = "coresift-"
+WORK_PREFIX = ".coresift-steps-"
 """How the names of folders for intermediate data begin."""
 
 
@@ -41,16 +41,19 @@ class Engine(ABC):
         """Compute an expression once and return the result as a table of the engine."""
 
     @abstractmethod
-    def numbered_file(self, file: str, name: str) -> ir.Table:
-        """Return the rows of one parquet file, numbered from 0 in file order in the column ``name``."""
+    def parquet_file(self, file: str) -> ir.Table:
+        """Return the rows of one parquet file, with its own columns and no others."""
+
+    @abstractmethod
+    def numbered_file(self, file: str) -> ir.Table:
+        """Return the rows of one parquet file, numbered from 0 in file order in the column ``SOURCE_ROW``."""
 
     def read_parquet(self, files: Sequence[str]) -> ir.Table:
-        """Return the rows of parquet files, numbered in ``SOURCE_ROW`` in file order unless they are already."""
+        """Return the rows of parquet files, one after the other, numbered in ``SOURCE_ROW`` in file order."""
         first_row, tables = 0, []
         for file in files:
-            table = self.numbered_file(file, "row_of_file")
-            row = (table["row_of_file"] + first_row).cast("int64").name(SOURCE_ROW)
-            tables.append((table if SOURCE_ROW in table.columns else table.mutate(row)).drop("row_of_file"))
+            table = self.numbered_file(file)
+            tables.append(table.mutate((table[SOURCE_ROW] + first_row).cast("int64").name(SOURCE_ROW)))
             first_row += pq.read_metadata(file).num_rows if len(files) > 1 else 0
         return ibis.union(*tables) if len(tables) > 1 else tables[0]
 

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from coresift.corpus.catalogue import Entities, number_users, read_items, read_users
+from coresift.corpus.catalogue import USER, Entities, number_users, read_items, read_users
 from coresift.corpus.corpus_report import check_labels, check_samples, cold_item_share, describe_splits
 from coresift.corpus.distributions import distributions
 from coresift.corpus.duckdb_engine import open_duckdb
@@ -26,7 +26,7 @@ from coresift.corpus.options import IngestionOptions
 from coresift.corpus.reducing import reduced
 from coresift.corpus.rejections import check_rejected_share
 from coresift.corpus.samples import SampleOptions, make_samples
-from coresift.corpus.sources import Source
+from coresift.corpus.sources import Source, check_apart
 from coresift.corpus.spark_engine import open_spark
 from coresift.corpus.splits import Cutoffs, SplitMethod, choose_split, with_splits
 from coresift.storage import SCHEMAS
@@ -83,8 +83,9 @@ def ingest_to_files(
 ) -> dict[str, Any]:
     """Clean raw tables, number users and items, split the interactions and make samples.
 
-    Rows that cannot be used are set apart. Of several interactions of a user with an item the first counts. The
-    catalogue is every usable row of the items, whether or not anyone interacted with it. No table is held in memory.
+    Rows that cannot be used are set apart. Of several interactions of a user with an item that are neither outside the
+    time window nor rated too low, the first counts. The catalogue is every usable row of the items, whether or not
+    anyone interacted with it. No table is held in memory.
 
     Args:
         interactions: user_id, item_id, one of timestamp and position; optionally rating and split.
@@ -92,33 +93,47 @@ def ingest_to_files(
         users: user_id and any profile columns; may be empty.
         folder: Where ``interactions.parquet``, ``items.parquet``, ``users.parquet``, ``samples.parquet`` and
             ``rejected_rows.parquet`` are written, each a file or, by Spark, a folder of files. Older ones are
-            replaced.
+            replaced when all five are whole. Raw tables must lie elsewhere.
         options: What can be chosen.
 
     Returns:
         The report, of plain values.
 
     Raises:
-        ValueError: If the data or its combination with the options permits no result; one sentence says why.
+        ValueError: If the output folder holds the input, or if the data or its combination with the options permits
+            no result; one sentence says why.
     """
     options = options or IngestionOptions()
-    _make_room(folder)
+    targets = {name: folder / f"{name}.parquet" for name in ORDERS}
+    for source in (interactions, items, users):
+        check_apart(source, folder, list(targets.values()))
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     with _open_engine(options, folder) as engine:
         corpus = _corpus(interactions, items, users, engine, options)
-        for name, order in ORDERS.items():
-            engine.write(_as_contracted(corpus.tables[name], name), order, folder / f"{name}.parquet")
+        finished = {
+            name: engine.write(_as_contracted(corpus.tables[name], name), order, engine.folder / targets[name].name)
+            for name, order in ORDERS.items()
+        }
+        for name, target in targets.items():
+            _remove(target)
+            finished[name].rename(target)
     _log_summary(corpus.report)
     return corpus.report
 
 
-def _make_room(folder: Path) -> None:
-    """Remove what an earlier call made in a folder, also one that was killed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for older in [*folder.glob(f"{WORK_PREFIX}*"), *(folder / f"{name}.parquet" for name in ORDERS)]:
-        if older.is_dir():
-            shutil.rmtree(older)
-        else:
-            older.unlink(missing_ok=True)
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the intermediate data of earlier calls that were killed."""
+    for left in folder.glob(f"{WORK_PREFIX}*"):
+        _remove(left)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -151,7 +166,7 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
         {
             "interactions": numbered,
             "items": catalogue.rows,
-            "users": known_users.drop("user"),
+            "users": known_users.drop(USER),
             "samples": made,
             "rejected_rows": log.rejected.union(catalogue.rejected, profiles.rejected),
         },
@@ -186,7 +201,7 @@ def _numbered(
     rows: ir.Table, users: ir.Table, engine: Engine, split: SplitMethod, options: IngestionOptions
 ) -> ir.Table:
     """Return the interactions as their contract says: dense ids, position in the user's sequence, split."""
-    joined = rows.join(users.select("user", "user_id"), "user").drop("user")
+    joined = rows.join(users.select("user_id", user=users[USER]), "user").drop("user")
     positions = ibis.row_number().over(group_by="user_id", order_by=IN_ORDER).cast("int32")
     placed = engine.materialise(joined.mutate(position=positions))
     cutoffs = Cutoffs.from_text(options.valid_from, options.test_from)

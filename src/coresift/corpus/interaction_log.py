@@ -20,7 +20,7 @@ from coresift.corpus.engine import Engine
 from coresift.corpus.rejections import REASON, first_reason, kept, rejected
 from coresift.corpus.sources import Source, open_source
 from coresift.corpus.staging import FAULT, SOURCE_ROW
-from coresift.corpus.values import identifier, is_missing, milliseconds, number, unit_of
+from coresift.corpus.values import TIMESTAMP_UNITS, has_size_of, identifier, is_missing, milliseconds, number
 
 IN_ORDER = ("timestamp", "given_position", SOURCE_ROW)
 """Columns that order interactions: by time, ties by the position that came with the data, then by row."""
@@ -39,7 +39,7 @@ class InteractionLog:
 
     Attributes:
         source: Where they come from.
-        rows: Usable rows: source_row, user (id as text), item_id (dense), timestamp (int64 ms), given_position,
+        rows: Usable rows: ``SOURCE_ROW``, user (id as text), item_id (dense), timestamp (int64 ms), given_position,
             rating, split (text); null where the source does not have them.
         rejected: Unusable rows: source, row, reason.
         n_rows: Number of rows of the source.
@@ -64,7 +64,8 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
         source: The raw interactions.
         known_items: The catalogue's items: ``item`` (id as text) and ``item_id``.
         engine: Where to read them.
-        timestamp_unit: Unit of numeric timestamps (s, ms, us, ns); ``auto`` tells it from their size.
+        timestamp_unit: Unit of numeric timestamps (s, ms, us, ns); ``auto`` takes the one whose size most of them
+            have, and sets the others apart.
 
     Returns:
         What was read.
@@ -76,7 +77,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
     n_rows = check_not_empty(table, source, engine)
     order = _order_column(table, engine)
     unit = _unit(table, engine, timestamp_unit) if order == "timestamp" else None
-    values = _parsed(table, unit or "ms")
+    values = _parsed(table, unit or "ms", sized=timestamp_unit == "auto")
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             check_some_readable(table, source, engine, name=name, value=values[name])
@@ -114,21 +115,23 @@ def _order_column(table: ir.Table, engine: Engine) -> str:
 
 
 def _unit(table: ir.Table, engine: Engine, requested: str) -> str:
-    """Return the unit of numeric timestamps."""
+    """Return the unit of numeric timestamps: the one asked for, or that of most of them."""
     column = table["timestamp"]
     if requested != "auto" or column.type().is_temporal():
         return "ms" if column.type().is_temporal() else requested
-    largest = engine.value(number(column).abs().max())
-    return unit_of(float(str(largest or 0)))
+    sizes = {unit: has_size_of(number(column), unit).cast("int64").sum() for unit in TIMESTAMP_UNITS}
+    counts = engine.rows(table.agg(**sizes))[0]
+    return max(TIMESTAMP_UNITS, key=lambda unit: int(str(counts[unit] or 0)))
 
 
-def _parsed(table: ir.Table, unit: str) -> dict[str, ir.Column]:
+def _parsed(table: ir.Table, unit: str, *, sized: bool) -> dict[str, ir.Column]:
     """Return the values of the contract's columns, null where they are absent or unreadable."""
     present = table.columns
+    timestamp = milliseconds(table["timestamp"], unit, sized=sized) if "timestamp" in present else ibis.null("int64")
     return {
         "user": identifier(table["user_id"]),
         "item": identifier(table["item_id"]),
-        "timestamp": milliseconds(table["timestamp"], unit) if "timestamp" in present else ibis.null("int64"),
+        "timestamp": timestamp,
         "position": number(table["position"]) if "position" in present else ibis.null("float64"),
         "rating": number(table["rating"]) if "rating" in present else ibis.null("float64"),
         "split": table["split"].cast("string") if "split" in present else ibis.null("string"),

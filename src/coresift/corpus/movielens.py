@@ -13,6 +13,7 @@ import pyarrow as pa
 from coresift.corpus.delimited import read_delimited
 from coresift.corpus.raw_files import RawFile
 from coresift.corpus.separated_lines import read_separated
+from coresift.corpus.staging import FAULT
 
 Rows = Iterator[pa.RecordBatch]
 
@@ -71,7 +72,7 @@ def _items_100k(file: RawFile) -> Rows:
     for batch in read_separated(file, _FIELDS_100K, "|", encoding="latin-1"):
         flags = zip(*(batch[name].to_pylist() for name in _GENRES_100K), strict=True)
         genres = [[name for name, flag in zip(_GENRES_100K[1:], row[1:], strict=True) if flag == "1"] for row in flags]
-        yield _with(batch.select(["item_id", "title", "source_fault"]), category=pa.array(genres, _LIST))
+        yield _with(batch.select(["item_id", "title", FAULT]), category=pa.array(genres, _LIST))
 
 
 def _users_100k(file: RawFile) -> Rows:

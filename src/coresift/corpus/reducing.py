@@ -1,4 +1,4 @@
-"""Interactions that are left out on purpose: repeats, other times, low ratings, sparse users and items."""
+"""Interactions that are left out on purpose: other times, low ratings, repeats, sparse users and items."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def reduced(log: InteractionLog, engine: Engine, options: IngestionOptions) -> t
         ValueError: If there are no times or ratings where they are needed.
     """
     n_rows = {"read": log.n_rows, "usable": engine.count(log.rows)}
-    rows = engine.materialise(without_repeats(log.rows))
-    n_rows["without_repeats"] = engine.count(rows)
+    rows = log.rows
     if options.from_time is not None or options.until_time is not None:
         rows = engine.materialise(_in_window(rows, log, options))
         n_rows["in_time_window"] = engine.count(rows)
@@ -35,6 +34,8 @@ def reduced(log: InteractionLog, engine: Engine, options: IngestionOptions) -> t
             raise ValueError(f"{log.source.label} has no ratings, which ingestion.min_rating needs: set it to null.")
         rows = engine.materialise(rows.filter(rows["rating"] >= options.min_rating))
         n_rows["rated_well"] = engine.count(rows)
+    rows = engine.materialise(without_repeats(rows))
+    n_rows["without_repeats"] = engine.count(rows)
     if options.k_core > 1:
         rows = core(rows, options.k_core, engine)
         n_rows["in_k_core"] = engine.count(rows)

@@ -11,7 +11,7 @@ from coresift.corpus.engine import Engine
 from coresift.corpus.sources import Source
 from coresift.corpus.staging import SOURCE_ROW
 
-REASON = "reason"
+REASON = "_coresift_reason"
 """Name of the column that says why a row is rejected; null in rows to keep."""
 
 

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from coresift.corpus.databases import read_database, without_password
+from coresift.corpus.databases import read_database, without_secrets
 from coresift.corpus.downloads import fetch, is_url
 from coresift.corpus.engine import Engine
 from coresift.corpus.raw_files import DAMAGED, RawFile, files_at
@@ -73,7 +73,7 @@ class Source:
     @property
     def label(self) -> str:
         """What messages call the source: its name, and its path if it has one."""
-        return self.name if self.path is None else f"{self.name} ({without_password(self.path)})"
+        return self.name if self.path is None else f"{self.name} ({without_secrets(self.path)})"
 
 
 def open_source(
@@ -102,6 +102,29 @@ def open_source(
         return engine.materialise(table)
 
 
+def check_apart(source: Source, folder: Path, targets: Sequence[Path]) -> None:
+    """Stop if writing tables would replace a raw one, or would mix with a folder of raw files.
+
+    Args:
+        source: The raw table.
+        folder: Where tables will be written.
+        targets: The tables in it, files or folders.
+
+    Raises:
+        ValueError: If the source is the folder, or is or lies in one of the targets.
+    """
+    if source.path is None:
+        return
+    path, output = Path(source.path.removeprefix("file://")), folder.resolve()
+    places = {path.resolve(), path.parent.resolve() / path.name}  # where a link leads, and the link itself
+    around = {parent for place in places for parent in place.parents}
+    if output in places or not (places | around).isdisjoint(output / target.name for target in targets):
+        raise ValueError(
+            f"{source.label} lies where ingestion writes ({folder}), so that it would be replaced: choose another "
+            f"output folder."
+        )
+
+
 @contextmanager
 def _named_after(source: Source, engine: Engine) -> Iterator[None]:
     """Turn errors of reading into one sentence that names the source."""
@@ -128,6 +151,8 @@ def _read(source: Source, engine: Engine, required: Sequence[str], optional: Seq
     files = _files(source)
     if kind == "parquet":
         parquet = [file for file in files if file.suffix == ".parquet"] or files
+        if not parquet:
+            raise ValueError(f"{source.label} has no parquet files: put them into the folder itself, not below it.")
         return _with_fault(engine.read_parquet([str(file.path) for file in parquet]))
     wanted = None if optional is None else [(source.columns or {}).get(name, name) for name in (*required, *optional)]
     return _staged(READERS[kind](files, Reading(source.part, source.delimiter, wanted)), engine, sparse=kind == "jsonl")
@@ -150,7 +175,7 @@ def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool =
     Columns that a ``sparse`` format leaves out where they have no value count as absent if they never have one.
     """
     file = stage(batches, engine.folder / f"staged-{uuid.uuid4().hex}.parquet")
-    table = _with_fault(engine.read_parquet([str(file)]))
+    table = _with_fault(engine.parquet_file(str(file)))
     return table.drop(*set(never_filled(file)) - {FAULT, SOURCE_ROW}) if sparse else table
 
 

@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from coresift.corpus.engine import WORK_PREFIX, Engine
+from coresift.corpus.staging import SOURCE_ROW
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,11 +52,15 @@ class SparkEngine(Engine):
         self.connection.to_parquet(expression, str(step))
         return self.connection.read_parquet(str(step))
 
-    def numbered_file(self, file: str, name: str) -> ir.Table:
+    def parquet_file(self, file: str) -> ir.Table:
+        """Return the rows of one parquet file."""
+        return self.connection.read_parquet(file)
+
+    def numbered_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file, numbered."""
         view = self.next_name()
         rows = self._session.read.parquet(file)
-        rows.selectExpr("*", f"_metadata.row_index AS {name}").createOrReplaceTempView(view)
+        rows.selectExpr("*", f"_metadata.row_index AS {SOURCE_ROW}").createOrReplaceTempView(view)
         return self.connection.table(view)
 
 
@@ -67,12 +72,13 @@ def open_spark(
     settings: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Iterator[Engine]:
-    """Open a Spark session for the length of a ``with`` block; one that is active already is used and left open.
+    """Open a Spark session for the length of a ``with`` block; beside one of this process, whose Spark is left running.
 
     Args:
         threads: Threads of a local session; 0 uses every core.
         memory_limit: Memory of a local session, such as ``"4GB"``.
-        settings: Further settings of a new session, such as ``spark.master`` for a cluster.
+        settings: Further settings, such as ``spark.master`` for a cluster; of a Spark that runs already only those
+            of a session count.
         folder: Where a temporary folder for steps is made, which every machine of a cluster must reach.
 
     Yields:
@@ -81,23 +87,26 @@ def open_spark(
     Raises:
         ValueError: If PySpark or Java is missing.
     """
-    session, is_new = _session(threads, memory_limit, settings or {})
+    session, is_own = _session(threads, memory_limit, settings or {})
     with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
         try:
             yield SparkEngine(session, Path(work))
         finally:
-            if is_new:
+            if is_own:
                 session.stop()
 
 
 def _session(threads: int, memory_limit: str | None, settings: Mapping[str, str]) -> tuple[SparkSession, bool]:
-    """Return the active session, or a new one, and whether it is new."""
+    """Return a session of our own, and whether its Spark is ours too."""
     try:
+        from pyspark import SparkContext
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise ValueError("ingestion.engine = spark needs PySpark: pip install 'coresift[spark]'.") from error
-    active = SparkSession.getActiveSession()
+    # Sessions that are active are those of one thread; the context is the whole process's.
+    if SparkContext._active_spark_context is not None:
+        return _beside(SparkSession.builder.getOrCreate(), settings), False
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     chosen = {"spark.master": f"local[{threads or '*'}]", **_DEFAULTS}
     if memory_limit is not None:
@@ -106,6 +115,15 @@ def _session(threads: int, memory_limit: str | None, settings: Mapping[str, str]
     for name, value in {**chosen, **settings, **_ALWAYS}.items():
         builder = builder.config(name, value)
     try:
-        return builder.getOrCreate(), active is None
+        return builder.getOrCreate(), True
     except PySparkException as error:
         raise ValueError(f"Spark does not start ({str(error).splitlines()[0]}): install Java 17 or newer.") from error
+
+
+def _beside(session: SparkSession, settings: Mapping[str, str]) -> SparkSession:
+    """Return a session on the same Spark, with settings and views of its own, so that the other one keeps its own."""
+    other = session.newSession()
+    for name, value in {**settings, **_ALWAYS}.items():
+        if other.conf.isModifiable(name):
+            other.conf.set(name, value)
+    return other

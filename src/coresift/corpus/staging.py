@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-SOURCE_ROW = "source_row"
-"""Name of the column that numbers the rows of a source from 0, in file order."""
+SOURCE_ROW = "_coresift_row"
+"""Name of the column that numbers the rows of a source from 0, in file order; no raw table has such a name."""
 
-FAULT = "source_fault"
+FAULT = "_coresift_fault"
 """Name of the column that says why a row could not be read at all; null in readable rows."""
 
 
@@ -45,14 +45,14 @@ def stage(batches: Iterable[pa.RecordBatch], target: Path) -> Path:
 
 
 def never_filled(file: Path) -> list[str]:
-    """Return the columns of a parquet file that hold nothing but null."""
+    """Return the columns of a parquet file of plain values and lists that hold nothing but null."""
     metadata = pq.read_metadata(file)
-    schema = pq.read_schema(file)
-    n_null = dict.fromkeys(schema.names, 0)
+    n_null = dict.fromkeys(pq.read_schema(file).names, 0)
     for group in range(metadata.num_row_groups):
-        for place in range(metadata.num_columns):
-            column = metadata.row_group(group).column(place)
-            n_null[column.path_in_schema.split(".")[0]] += column.statistics.null_count if column.statistics else 0
+        # Told apart by their places, because a name may hold the point that also joins the levels of nested columns.
+        for place, name in enumerate(n_null):
+            statistics = metadata.row_group(group).column(place).statistics
+            n_null[name] += statistics.null_count if statistics else 0
     return [name for name, count in n_null.items() if count == metadata.num_rows]
 
 

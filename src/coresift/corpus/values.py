@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -12,7 +15,9 @@ import ibis.expr.types as ir
 TIMESTAMP_UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 """Milliseconds per unit."""
 
-_LARGEST_BY_UNIT = {"s": 1e11, "ms": 1e14, "us": 1e17}
+_SIZES_BY_UNIT = {"s": (0.0, 1e11), "ms": (1e11, 1e14), "us": (1e14, 1e17), "ns": (1e17, 1e20)}
+"""Smallest and largest size of a time, in the unit: from spring 1973 on, seconds from 1970 on, until the year 5138."""
+
 _LARGEST_EXACT_INTEGER = 2.0**53
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
 _PATH_SEPARATORS = re.compile("[>|]")
@@ -34,9 +39,19 @@ def split_path(text: str) -> list[str]:
     return clean_path(_PATH_SEPARATORS.split(text))
 
 
-cleaned_text = ibis.udf.scalar.python(clean_text, signature=((str,), str))
-cleaned_path = ibis.udf.scalar.python(clean_path, signature=((list[str],), list[str]))
-path_from_text = ibis.udf.scalar.python(split_path, signature=((str,), list[str]))
+def _where_present(function: Callable[[Any], object]) -> Callable[[object], object]:
+    """Return a function that leaves null as it is, which Spark, unlike DuckDB, hands to functions."""
+
+    @wraps(function)
+    def present(value: object) -> object:
+        return None if value is None else function(value)
+
+    return present
+
+
+cleaned_text = ibis.udf.scalar.python(_where_present(clean_text), signature=((str,), str))
+cleaned_path = ibis.udf.scalar.python(_where_present(clean_path), signature=((list[str],), list[str]))
+path_from_text = ibis.udf.scalar.python(_where_present(split_path), signature=((str,), list[str]))
 
 
 def identifier(column: ir.Column) -> ir.StringColumn:
@@ -80,25 +95,29 @@ def moment(text: str) -> int:
     return round((when if when.tzinfo else when.replace(tzinfo=dt.UTC)).timestamp() * 1000)
 
 
-def unit_of(largest: float) -> str:
-    """Return the unit in which the largest of many times since 1970 falls before the year 5000."""
-    return next((unit for unit, limit in _LARGEST_BY_UNIT.items() if largest < limit), "ns")
+def has_size_of(time: ir.FloatingColumn, unit: str) -> ir.BooleanColumn:
+    """Tell where a number has the size that a time since 1970 has in a unit, which no other unit shares."""
+    smallest, largest = _SIZES_BY_UNIT[unit]
+    return (time.abs() >= smallest) & (time.abs() < largest)
 
 
-def milliseconds(column: ir.Column, unit: str) -> ir.IntegerColumn:
+def milliseconds(column: ir.Column, unit: str, *, sized: bool = False) -> ir.IntegerColumn:
     """Return times as int64 milliseconds since 1970 (UTC); null where they cannot be read.
 
     Args:
         column: Dates, timestamps, numbers in ``unit``, or text of any of these (dates as ISO 8601).
         unit: Unit of numbers: s, ms, us or ns.
+        sized: Whether numbers of a size that times do not have in this unit count as unreadable.
     """
     if column.type().is_temporal():
         return _milliseconds_of_moment(column.cast("timestamp"))
-    counted = _countable(number(column) * TIMESTAMP_UNITS[unit]).round().cast("int64")
+    time = number(column)
+    fitting = ibis.ifelse(has_size_of(time, unit), time, ibis.null("float64")) if sized else time
+    counted = _countable(fitting * TIMESTAMP_UNITS[unit]).round().cast("int64")
     if not column.type().is_string():
         return counted
     moment = column.try_cast("timestamp('UTC')").cast("timestamp")
-    return ibis.coalesce(counted, _milliseconds_of_moment(moment))
+    return ibis.ifelse(time.isnull(), _milliseconds_of_moment(moment), counted)
 
 
 def _countable(column: ir.FloatingColumn) -> ir.FloatingColumn:
