@@ -29,9 +29,10 @@ from torch import Tensor
 from coresift.compute import use_threads
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock, prior_tuning
 from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.personalization import RecLoraConfig, SampleStates
 from coresift.ranking import bootstrap_mean, ranking_metrics, remove_seen_targets, top_items_from
 from coresift.recommenders import AdapterOptions, DenseRecommender, build_recommender, with_histories
-from coresift.storage import atomic_folder, write_tensors
+from coresift.storage import atomic_folder, read_tensors, write_tensors
 
 N_SAMPLES = 1024
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
@@ -44,6 +45,7 @@ class Step:
     """One step of the ladder: what is trained, and how."""
 
     tuned: bool = True
+    personalised: bool = False
     training: dict[str, object] = field(default_factory=dict)
     adapter: dict[str, object] = field(default_factory=dict)
     recommender: dict[str, object] = field(default_factory=dict)
@@ -57,6 +59,8 @@ LADDER = {
     "longer": Step(training={"min_steps": 256}),
     "sharper": Step(recommender={"temperature": 0.03}),
     "more_negatives": Step(recommender={"negatives": 512}),
+    "personalised": Step(personalised=True),
+    "lora_whole_rank": Step(adapter={"r": 32, "alpha": 64}),
 }
 MEASURED_IN_FULL = "default"
 
@@ -75,7 +79,8 @@ class Corpus:
         self.test = test.take(np.sort(np.random.default_rng(0).permutation(len(test))[: n_test or len(test)]))
         self.tuning: PriorTuning = prior_tuning(self.samples, interactions, len(self.items), n_users=n_tuning)
         self.surrogate_items = load_file(newest(data, "surrogate/item_vectors.safetensors"))["vector"]
-        states = load_file(newest(data, "surrogate/surrogate_states.safetensors"))
+        states = read_tensors(newest(data, "surrogate/surrogate_states.safetensors"))
+        self.sample_states = SampleStates(states)
         place = {sample: row for row, sample in enumerate(states["sample_id"].tolist())}
         self.state = lambda users: states["state"][[place[sample] for sample in users["sample_id"].to_pylist()]]
 
@@ -104,9 +109,13 @@ def tuned(corpus: Corpus, step: Step, seed: int, folder: Path, options: argparse
     """The recommender of one cell, trained."""
     built = {"base_model": corpus.base_model, "items": corpus.items, "dtype": options.dtype, "random_state": seed}
     built |= step.recommender
+    mixture = None
+    if step.personalised:
+        built["states"] = corpus.sample_states
+        mixture = RecLoraConfig.for_states(corpus.sample_states)
     if not step.tuned:
         return build_recommender("dense", **built)
-    recommender = build_recommender("dense", adapter=AdapterOptions(**step.adapter), **built)
+    recommender = build_recommender("dense", adapter=AdapterOptions(**step.adapter, mixture=mixture), **built)
     quick = {"epochs": 1, "min_steps": 1, "batch_size": N_SAMPLES // 4} if options.quick else {}
     settings = {"validation_samples": 0, "checkpoint_steps": 16, **step.training, **quick}
     finished = fine_tune(
