@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from ot.lp.emd_wrap import emd_c_sparse
 from scipy.sparse import coo_matrix, csr_matrix
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
-Arcs: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+from coresift.transport.arcs import (
+    ARCS_PER_NODE,
+    Arcs,
+    Floats,
+    Integers,
+    arcs_per_row,
+    concatenated,
+    nearest_arcs,
+    northwest_arcs,
+    smallest_places,
+    union,
+)
 
-ARCS_PER_NODE = 8
 DUAL_TOLERANCE = 1e-9
 SMALLEST_COST = 1e-150
 MAX_ITERATIONS = 10**8
@@ -92,7 +99,7 @@ def _solve(
             _check(costs, flow, duals, scale)
             value = float(flow.data @ costs[flow.nonzero()]) * unit
             return TransportPlan(value, *duals, flow * unit, _prune(costs, duals, arcs, flow))
-        arcs = _union(arcs, violating, costs.shape[1])
+        arcs = union(arcs, violating, costs.shape[1])
         potentials = (np.minimum(potentials[0], lowest), potentials[1])
     raise RuntimeError(f"the transport problem is still not proven optimal after {MAX_ROUNDS} rounds of pricing.")
 
@@ -126,11 +133,11 @@ def _price(costs: Floats, u: Floats, v: Floats, tolerance: float) -> tuple[Float
         reduced = costs[start : start + PRICING_ROWS] - v
         lowest[start : start + PRICING_ROWS] = smallest = reduced.min(axis=1)
         for row in np.flatnonzero(smallest < u[start : start + PRICING_ROWS] - tolerance):
-            worst = _smallest(reduced[row], 2 * ARCS_PER_NODE)
+            worst = smallest_places(reduced[row], 2 * ARCS_PER_NODE)
             worst = worst[reduced[row, worst] < u[start + row] - tolerance]
             rows.append(np.full(len(worst), start + row))
             columns.append(worst)
-    return lowest, (_concatenate(rows), _concatenate(columns))
+    return lowest, (concatenated(rows), concatenated(columns))
 
 
 def _check(costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], scale: float) -> None:
@@ -144,10 +151,10 @@ def _check(costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], s
 def _starting_point(
     costs: Floats, source: Floats, target: Floats, warm_start: TransportPlan | tuple | None
 ) -> tuple[Arcs, tuple[Floats, Floats]]:
-    feasible = _northwest(source, target)
+    feasible = northwest_arcs(source, target)
     if isinstance(warm_start, TransportPlan) and warm_start.plan.shape == costs.shape:
         arcs, potentials = _warm_arcs(costs, warm_start)
-        return _union(arcs, feasible, costs.shape[1]), potentials
+        return union(arcs, feasible, costs.shape[1]), potentials
     if warm_start is not None:
         given = warm_start if isinstance(warm_start, tuple) else (None, warm_start.target_potentials)
         v = np.asarray(given[1], dtype=np.float64)
@@ -155,7 +162,7 @@ def _starting_point(
             raise ValueError(f"warm_start has {v.shape} target potentials: the costs have {costs.shape[1]} targets.")
     else:
         v = np.zeros(costs.shape[1])
-    arcs = _union(_nearest(costs - v), feasible, costs.shape[1])
+    arcs = union(nearest_arcs(costs - v), feasible, costs.shape[1])
     return arcs, ((costs - v).min(axis=1), v)
 
 
@@ -169,30 +176,10 @@ def _warm_arcs(costs: Floats, previous: TransportPlan) -> tuple[Arcs, tuple[Floa
     is_changed[changed] = True
     kept = ~is_changed[rows]
     support = previous.plan[changed].tocoo()
-    near = [_smallest(costs[row] - v, _arcs_per_row(costs.shape)) for row in changed]
+    near = [smallest_places(costs[row] - v, arcs_per_row(costs.shape)) for row in changed]
     near_rows = [np.full(len(columns_of_row), row) for row, columns_of_row in zip(changed, near, strict=True)]
-    arcs = _union((rows[kept], columns[kept]), (changed[support.row], support.col), costs.shape[1])
-    return _union(arcs, (_concatenate(near_rows), _concatenate(near)), costs.shape[1]), (lowest, v)
-
-
-def _nearest(reduced: Floats) -> Arcs:
-    """The smallest entries of every row and of every column."""
-    n_rows, n_columns = reduced.shape
-    per_row, per_column = _arcs_per_row(reduced.shape), min(ARCS_PER_NODE, n_rows)
-    columns = np.argpartition(reduced, per_row - 1, axis=1)[:, :per_row]
-    rows = np.argpartition(reduced, per_column - 1, axis=0)[:per_column]
-    from_rows = np.repeat(np.arange(n_rows), per_row), columns.ravel()
-    from_columns = rows.T.ravel(), np.repeat(np.arange(n_columns), per_column)
-    return _union(from_rows, from_columns, n_columns)
-
-
-def _northwest(source: Floats, target: Floats) -> Arcs:
-    """Pairs that certainly carry a feasible plan: both masses cut where either of them ends."""
-    ends = np.union1d(np.cumsum(source), np.cumsum(target))
-    middles = ends - 0.5 * np.diff(ends, prepend=0.0)
-    rows = np.searchsorted(np.cumsum(source), middles).clip(max=len(source) - 1)
-    columns = np.searchsorted(np.cumsum(target), middles).clip(max=len(target) - 1)
-    return rows, columns
+    arcs = union((rows[kept], columns[kept]), (changed[support.row], support.col), costs.shape[1])
+    return union(arcs, (concatenated(near_rows), concatenated(near)), costs.shape[1]), (lowest, v)
 
 
 def _prune(costs: Floats, potentials: tuple[Floats, Floats], arcs: Arcs, flow: csr_matrix) -> Arcs:
@@ -203,7 +190,7 @@ def _prune(costs: Floats, potentials: tuple[Floats, Floats], arcs: Arcs, flow: c
         return arcs
     reduced = costs[rows, columns] - potentials[0][rows] - potentials[1][columns]
     best = np.sort(np.argpartition(reduced, limit)[:limit])
-    return _union((rows[best], columns[best]), flow.nonzero(), costs.shape[1])
+    return union((rows[best], columns[best]), flow.nonzero(), costs.shape[1])
 
 
 def _extend(inner: TransportPlan, costs: Floats, sources: Integers, targets: Integers) -> TransportPlan:
@@ -246,24 +233,3 @@ def _masses(shape: tuple[int, int], source: ArrayLike | None, target: ArrayLike 
     if totals[0] <= 0 or abs(totals[0] - totals[1]) > DUAL_TOLERANCE * totals[0]:
         raise ValueError(f"source_mass sums to {totals[0]} and target_mass to {totals[1]}: both need one positive sum.")
     return given[0], given[1] * (totals[0] / totals[1]), 1.0
-
-
-def _arcs_per_row(shape: tuple[int, int]) -> int:
-    return min(shape[1], ARCS_PER_NODE * (1 + shape[1] // shape[0]))
-
-
-def _smallest(values: Floats, count: int) -> Integers:
-    if count >= len(values):
-        return np.arange(len(values))
-    return np.argpartition(values, count)[:count]
-
-
-def _union(first: Arcs, second: Arcs, n_columns: int) -> Arcs:
-    keys = np.concatenate([rows.astype(np.int64) * n_columns + columns for rows, columns in (first, second)])
-    keys.sort()
-    keys = keys[np.diff(keys, prepend=-1) > 0]
-    return keys // n_columns, keys % n_columns
-
-
-def _concatenate(parts: list[Integers]) -> Integers:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
