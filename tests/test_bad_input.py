@@ -123,6 +123,7 @@ def test_a_missing_file(raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., 
     ("parameter", "words"),
     [
         ("selection.budget=5000", ["budget 5000 > ", "candidates: lower selection.budget"]),
+        ("dtype=nf4,device=cpu", ["needs a GPU of type cuda, not 'cpu': set dtype to auto"]),
         ("selection.budgett=5", ["unknown parameter 'selection.budgett'", "did you mean 'selection.budget'"]),
         ("foundation.model=conf", ["foundation.model", "conf", "config.json"]),
         ("foundation.model=no/such/folder/here", ["foundation.model", "no/such/folder/here"]),

@@ -102,7 +102,7 @@ class ParametersHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all sections, and the base model's path where one is given; make the data folder absolute."""
+        """Check all sections, and what they need: a base model's path, four bits; make the data folder absolute."""
         raw = context.config_loader["parameters"]
         check_parameters(raw)
         directory = str(raw["data_dir"])
@@ -114,6 +114,11 @@ class ParametersHook:
             from coresift.foundation import check_base_model
 
             check_base_model(model)
+        if raw["dtype"] == "nf4":
+            from coresift.compute import resolve_device
+            from coresift.foundation import check_four_bits
+
+            check_four_bits(resolve_device(raw["device"]))
 
 
 class SelectionHook:

@@ -44,7 +44,7 @@ def test_on_a_cpu_the_way_out_is_named(base):
 def test_without_bitsandbytes_the_way_out_is_named(monkeypatch):
     monkeypatch.setattr(quantisation, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'coresift\[quantization\]', or set dtype to auto"):
-        quantisation.four_bit_loading(torch.device("cuda"), torch.bfloat16)
+        quantisation.check_four_bits(torch.device("cuda"))
 
 
 @needs_bitsandbytes

@@ -10,6 +10,7 @@ from coresift.foundation.loading import (
     load_generator,
     load_tokenizer,
 )
+from coresift.foundation.quantisation import check_four_bits
 from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.residual_quantiser import SemanticIdOptions
 from coresift.foundation.semantic_ids import learn_semantic_ids
@@ -23,6 +24,7 @@ __all__ = [
     "base_model_name",
     "build_base_model",
     "check_base_model",
+    "check_four_bits",
     "is_causal",
     "item_text_vectors",
     "learn_semantic_ids",

@@ -8,12 +8,8 @@ from typing import Any
 import torch
 
 
-def four_bit_loading(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Return what ``from_pretrained`` takes to load a model in NF4, with its constants quantised too.
-
-    Args:
-        device: Where the weights are quantised and stay.
-        dtype: Precision of the products.
+def check_four_bits(device: torch.device) -> None:
+    """Make sure that weights can take four bits here.
 
     Raises:
         ValueError: If the device is no GPU (on a CPU bitsandbytes has no backward pass through its fast product), or
@@ -25,6 +21,19 @@ def four_bit_loading(device: torch.device, dtype: torch.dtype) -> dict[str, Any]
         raise ValueError(
             "dtype nf4 needs bitsandbytes: install it with pip install 'coresift[quantization]', or set dtype to auto"
         )
+
+
+def four_bit_loading(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """Return what ``from_pretrained`` takes to load a model in NF4, with its constants quantised too.
+
+    Args:
+        device: Where the weights are quantised and stay.
+        dtype: Precision of the products.
+
+    Raises:
+        ValueError: If four bits cannot be had.
+    """
+    check_four_bits(device)
     from transformers import BitsAndBytesConfig
 
     config = BitsAndBytesConfig(
