@@ -101,8 +101,8 @@ class Sides:
             environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
             command += [*options, *self.limits]
             done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
-            if done.returncode:
-                print(f"{side} {loss} failed: {done.stderr.strip().splitlines()[-1]}")
+            if done.returncode or not path.exists():
+                print(f"{side} {loss} failed: {(done.stderr.strip().splitlines() or ['it was ended'])[-1]}")
                 return {"seconds": [], "valid": []}
         return json.loads(path.read_text())
 
