@@ -77,6 +77,8 @@ def test_runs_are_read_from_a_file_or_a_data_folder(run, tmp_path) -> None:
 def test_runs_that_cannot_be_paired_are_refused(run) -> None:
     with pytest.raises(ValueError, match=r"holds no rows of 'tuned\+prior'.*item_knn"):
         compare_runs(run, run, method="tuned+prior")
+    with pytest.raises(ValueError, match="holds no rows of 'tuned'"):
+        compare_runs(run.slice(0, 0), run)
     with pytest.raises(ValueError, match="different users"):
         compare_runs(run, run.filter(pc.field("sample_id") > 3))
     with pytest.raises(ValueError, match="different metrics"):

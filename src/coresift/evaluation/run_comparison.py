@@ -128,7 +128,7 @@ def verdict(entry: dict[str, Any]) -> str:
 
 def _values(table: pa.Table, method: str, masked: bool) -> pa.Table:
     kinds = table["masked"].unique().to_pylist()
-    wanted = masked if len(kinds) > 1 else kinds[0]
+    wanted = kinds[0] if len(kinds) == 1 else masked
     chosen = table.filter((pc.field("method") == method) & (pc.field("masked") == wanted)).sort_by("sample_id")
     if not len(chosen):
         known = ", ".join(sorted(set(table["method"].to_pylist())))
