@@ -5,9 +5,10 @@
     python benchmarks/dense_quality.py --data data --steps untuned default --seeds 2
     python benchmarks/dense_quality.py --data data --quick            # one seed, 4 training steps, 200 users
 
-Each step of the ladder is one set of settings. A cell is a step and a seed: it tunes on the random training
-samples of that seed, embeds the validation and test prompts and the catalogue, and keeps the vectors, so that priors
-are chosen and measured in seconds. A killed run resumes at the next cell, and within a cell at the last checkpoint.
+Each step of the ladder is one set of settings. A cell is a step and a seed: it tunes on the random training samples of
+that seed, or on those that a selector chose once for all seeds, embeds the validation and test prompts and the
+catalogue, and keeps the vectors, so that priors are chosen and measured in seconds. A killed run resumes at the next
+cell, and within a cell at the last checkpoint.
 Whatever is chosen is chosen on validation users; test users are only measured. Full catalogue, history masked.
 """
 
@@ -32,19 +33,26 @@ from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.personalization import RecLoraConfig, SampleStates
 from coresift.ranking import bootstrap_mean, ranking_metrics, remove_seen_targets, top_items_from
 from coresift.recommenders import AdapterOptions, DenseRecommender, build_recommender, with_histories
-from coresift.storage import atomic_folder, read_tensors, write_tensors
+from coresift.selection import assemble_pool, choose
+from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, write_tensors
 
 N_SAMPLES = 1024
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 VALID, TEST = 1, 2
+FEATURES = {
+    "sample_embeddings": "feature/sample_embeddings",
+    "gradient_norms": "feature/gradient_norms",
+    "surrogate_states": "surrogate/surrogate_states",
+}
 Values = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the ladder: what is trained, and how."""
+    """One step of the ladder: what is trained, on what, and how; `selection` names a method and its options."""
 
     tuned: bool = True
+    selection: tuple[str, dict[str, object]] | None = None
     personalised: bool = False
     training: dict[str, object] = field(default_factory=dict)
     adapter: dict[str, object] = field(default_factory=dict)
@@ -59,6 +67,9 @@ LADDER = {
     "longer": Step(training={"min_steps": 256}),
     "sharper": Step(recommender={"temperature": 0.03}),
     "more_negatives": Step(recommender={"negatives": 512}),
+    "goracs": Step(selection=("goracs", {})),
+    "goracs_distances": Step(selection=("goracs", {"gradient_weight": 0.0})),
+    "goracs_states": Step(selection=("goracs", {"gradient_weight": 0.0, "representation": "state"})),
     "personalised": Step(personalised=True),
     "lora_whole_rank": Step(adapter={"r": 32, "alpha": 64}),
 }
@@ -75,6 +86,7 @@ class Corpus:
         self.prompts = with_histories(read("primary/prompts.parquet"), self.samples)
         interactions = read("intermediate/interactions.parquet")
         self.train = self.samples.filter(pc.equal(self.samples["split"], 0))
+        self.data = data
         test = self.samples.filter(pc.equal(self.samples["split"], TEST))
         self.test = test.take(np.sort(np.random.default_rng(0).permutation(len(test))[: n_test or len(test)]))
         self.tuning: PriorTuning = prior_tuning(self.samples, interactions, len(self.items), n_users=n_tuning)
@@ -84,11 +96,25 @@ class Corpus:
         place = {sample: row for row, sample in enumerate(states["sample_id"].tolist())}
         self.state = lambda users: states["state"][[place[sample] for sample in users["sample_id"].to_pylist()]]
 
-    def coreset(self, seed: int) -> pa.Table:
-        """The training samples of a seed, weighing the same."""
+    def coreset(self, step: Step, seed: int, work: Path) -> pa.Table:
+        """The training samples of a seed, weighing the same, or what the step's selector chose."""
+        if step.selection:
+            return self.chosen(step.selection, work)
         rows = np.sort(np.random.default_rng(seed).choice(len(self.train), N_SAMPLES, replace=False))
         weights = pa.array(np.ones(N_SAMPLES), pa.float32())
         return pa.table({"sample_id": self.train.take(rows)["sample_id"], "weight": weights})
+
+    def chosen(self, selection: tuple[str, dict[str, object]], work: Path) -> pa.Table:
+        """A selector's coreset, made once."""
+        file = work / f"coreset-{fingerprint(selection)}.parquet"
+        if not file.exists():
+            features = {name: read_tensors(newest(self.data, f"{room}.safetensors")) for name, room in FEATURES.items()}
+            scores = pq.read_table(newest(self.data, "surrogate/sample_scores.parquet"))
+            pool = assemble_pool(self.samples, self.prompts, features, scores)
+            made = choose(pool, selection[0], budget=N_SAMPLES, random_state=0, **selection[1])
+            with atomic_file(file) as draft:
+                pq.write_table(made.table, draft)
+        return pq.read_table(file)
 
     def prompts_of(self, users: pa.Table) -> pa.Table:
         """The prompts of some samples, in their order."""
@@ -121,7 +147,7 @@ def tuned(corpus: Corpus, step: Step, seed: int, folder: Path, options: argparse
     finished = fine_tune(
         recommender,
         corpus.prompts,
-        coreset=corpus.coreset(seed),
+        coreset=corpus.coreset(step, seed, options.out),
         work_folder=folder,
         options=FineTuningOptions(**settings),
         random_state=seed,

@@ -1,10 +1,12 @@
-"""Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user; and what a step costs.
+"""Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user.
 
     python benchmarks/personalization.py --ratings path/to/ml-100k           # all cells, five seeds
     python benchmarks/personalization.py --ratings path/to/ml-100k --quick   # two seeds, few samples and steps
-    python benchmarks/personalization.py --part speed                        # the cost of a training step, no data
+    python benchmarks/personalization.py --ratings path/to/ml-100k --cold    # tests users that training has not seen
 
-Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. DIN is trained on all
+Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. For cold users all
+ratings are split at one point in time, and only users without a training sample are tested; what their prompts and
+states read are their own earlier ratings. DIN is trained on all
 training samples; a language model, trained on the titles, is tuned with LoRA on few of them to answer "Likes ...?". All
 sides take the same number of steps on the same samples of a seed:
 
@@ -35,16 +37,14 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from transformers import LlamaConfig, LlamaModel
 
 from coresift.corpus import Source, ingest
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import build_base_model, load_tokenizer
-from coresift.personalization import RecLoraConfig, SampleStates, attach_reclora, bind_states
+from coresift.personalization import RecLoraConfig, SampleStates
 from coresift.prompting import ClickTemplates, render_prompts
 from coresift.ranking import click_metrics
 from coresift.recommenders import AdapterOptions, build_recommender
-from coresift.recommenders.adapters import attach_adapter
 from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
 from coresift.storage import Tensors, atomic_file, fingerprint, read_tensors, write_tensors
 from coresift.surrogate import din_states, train_din
@@ -60,8 +60,11 @@ TEMPLATES = ClickTemplates(
 )
 """A model trained on a few titles cannot count: the user's share of liked items is spelled out in answers."""
 SIDES = ("lora", "lora_whole_rank", "reclora", "uniform", "shuffled")
-CONTROLS = ("lora_whole_rank", "uniform", "shuffled")
-"""Sides that are measured on random samples only."""
+PAIRS = {
+    "per_user_time": [*((side, "random") for side in SIDES), ("lora", "coreset"), ("reclora", "coreset")],
+    "global_time": [(side, "random") for side in ("lora", "reclora", "uniform")],
+}
+"""Sides and selections that are measured with each split."""
 
 
 @dataclass
@@ -81,11 +84,12 @@ QUICK = Size(budget=256, steps=16, candidates=800, validation=200, tested=300)
 class Clicks:
     """Samples, prompts, base model and the states of DIN, all made once."""
 
-    def __init__(self, ratings: Path, size: Size, work: Path, model: str | None) -> None:
+    def __init__(self, ratings: Path, size: Size, work: Path, model: str | None, split: str) -> None:
         parts = ("interactions", "items", "users")
         sources = [Source(f"raw_{part}", path=str(ratings), format="movielens", part=part) for part in parts]
-        self.corpus = ingest(*sources, samples="click", split="per_user_time", max_history=30)
+        self.corpus = ingest(*sources, samples="click", split=split, max_history=30)
         self.size = size
+        self.cold_only = split == "global_time"
         draw = np.random.default_rng(0)
         self.rows = [
             self._some(split, count, draw)
@@ -119,7 +123,9 @@ class Clicks:
         return read_tensors(file)
 
     def _some(self, split: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
-        rows = np.flatnonzero(np.asarray(self.corpus.samples["split"]) == split)
+        splits, users = (np.asarray(self.corpus.samples[name]) for name in ("split", "user_id"))
+        tested = ~np.isin(users, users[splits == 0]) if self.cold_only and split == 2 else True
+        rows = np.flatnonzero((splits == split) & tested)
         return draw.choice(rows, min(count, len(rows)), replace=False)
 
     def part(self, split: int) -> pa.Table:
@@ -227,16 +233,16 @@ def kept(name: str, make: Callable[[], dict]) -> dict:
     return json.loads(file.read_text())
 
 
-def click_part(ratings: Path, *, quick: bool, model: str | None, seeds: int) -> None:
+def measure(ratings: Path, split: str, *, quick: bool, model: str | None, seeds: int) -> None:
     """Measure every side and print the table."""
     size = QUICK if quick else Size()
-    clicks = Clicks(ratings, size, RESULTS / "work", model)
+    clicks = Clicks(ratings, size, RESULTS / "work", model, split)
+    print(f"{split}: {len(clicks.part(2))} impressions tested")
     tag = fingerprint(clicks.prompts, clicks.states["state"], vars(size))
     table = kept(f"{tag}-floors", lambda: floors(clicks))
     for name, metrics in table.items():
         print(f"{name:28s} AUC {metrics['auc']:.4f}  log loss {metrics['log_loss']:.4f}")
-    pairs = [(side, selection) for selection in ("random", "coreset") for side in SIDES]
-    pairs = [(side, selection) for side, selection in pairs if selection == "random" or side not in CONTROLS]
+    pairs = PAIRS[split]
     cells: dict[tuple[str, str], list[dict]] = {pair: [] for pair in pairs}
     for seed in range(seeds):
         for side, selection in pairs:
@@ -268,64 +274,18 @@ def _interval(values: list[float]) -> str:
     return f"{np.mean(values):9.4f} ± {half:6.4f}"
 
 
-def speed_part(*, quick: bool) -> None:
-    """Time a training step of plain LoRA and of mixtures, in turns; processor time, median of the rounds."""
-    shape = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6}
-    steps = {
-        "lora": lambda body: attach_adapter(body, AdapterOptions(r=R, alpha=ALPHA, dropout=0.0), random_state=0),
-        "lora_whole_rank": lambda body: attach_adapter(
-            body, AdapterOptions(r=R * N_ADAPTERS, alpha=ALPHA * N_ADAPTERS, dropout=0.0), random_state=0
-        ),
-    }
-    for mix in ("output", "weight"):
-        for gate in ("shared_trunk", "per_module"):
-            config = RecLoraConfig(n_adapters=N_ADAPTERS, r=R, lora_alpha=ALPHA, mix=mix, gate=gate)
-            steps[f"reclora {mix} {gate}"] = lambda body, config=config: attach_reclora(body, config)
-    models = {name: attach(LlamaModel(LlamaConfig(**shape, vocab_size=4096))) for name, attach in steps.items()}
-    rounds: dict[str, list[float]] = {name: [] for name in models}
-    tokens, states = torch.randint(4096, (16, 128)), torch.randn(16, 64)
-    optimizers = {
-        name: torch.optim.AdamW([p for p in model.train().parameters() if p.requires_grad])
-        for name, model in models.items()
-    }
-    for _ in range(6 if quick else 40):
-        for name, model in models.items():
-            rounds[name].append(_step_seconds(model, optimizers[name], tokens, states))
-    base = float(np.median(rounds["lora"][1:]))
-    for name, seconds in rounds.items():
-        print(f"{name:28s} {1000 * np.median(seconds[1:]):8.1f} ms   {np.median(seconds[1:]) / base:5.2f} x plain LoRA")
-
-
-def _step_seconds(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, tokens: torch.Tensor, states: torch.Tensor
-) -> float:
-    from contextlib import nullcontext
-
-    bound = bind_states(model, states) if hasattr(model, "reclora") else nullcontext()
-    started = time.process_time()
-    with bound:
-        model(input_ids=tokens).last_hidden_state.square().mean().backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    return time.process_time() - started
-
-
 def main() -> None:
-    """Read the command line and run the parts."""
+    """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ratings", type=Path, help="folder of MovieLens 100K in its official layout")
+    parser.add_argument("--ratings", type=Path, required=True, help="folder of MovieLens 100K in its official layout")
     parser.add_argument("--model", help="path of a pretrained base model; the default is trained on the titles")
-    parser.add_argument("--part", choices=["click", "speed", "all"], default="all")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--cold", action="store_true", help="split at one point in time, test unseen users only")
     parser.add_argument("--quick", action="store_true", help="two seeds, few samples and steps")
     arguments = parser.parse_args()
-    if arguments.part in {"speed", "all"}:
-        speed_part(quick=arguments.quick)
-    if arguments.part in {"click", "all"}:
-        if arguments.ratings is None:
-            parser.error("--ratings is needed: the folder of ml-100k")
-        seeds = min(arguments.seeds, 2) if arguments.quick else arguments.seeds
-        click_part(arguments.ratings, quick=arguments.quick, model=arguments.model, seeds=seeds)
+    seeds = min(arguments.seeds, 2) if arguments.quick else arguments.seeds
+    split = "global_time" if arguments.cold else "per_user_time"
+    measure(arguments.ratings, split, quick=arguments.quick, model=arguments.model, seeds=seeds)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ environment of its own:
     python -m venv /venvs/replay && /venvs/replay/bin/pip install torch==2.13.0 "replay-rec[torch]==0.22.0"
 
 Every side trains on the same training interactions with one thread, 64 dimensions, 2 blocks, 2 heads and the newest
-50 items, otherwise with its own defaults, and stops on validation NDCG@10 (all validation users). Ours runs with
+--max-length items, otherwise with its own defaults, and stops on validation NDCG@10 (all validation users) when five
+epochs have not bettered it, or after --epochs. Ours runs with
 titles, its default, and without, as peers do. All hand over top lists for the test users, full catalogue, history
 masked, which are judged here. Times are processor time of training alone. A killed run resumes at the next cell; cells
 of the same name in --out are reused.
@@ -87,19 +88,31 @@ def make_task(raw: Path, out: Path, quick: bool) -> Path:
 class Sides:
     """Runs one side in its own process and keeps what it wrote."""
 
-    def __init__(self, peers: dict[str, str], task: Path, out: Path, limits: list[str]) -> None:
+    def __init__(
+        self, peers: dict[str, str], task: Path, out: Path, max_length: int, epochs: int, skip: list[str]
+    ) -> None:
         self.pythons = {"coresift": sys.executable} | peers
         self.task = task
         self.out = out
-        self.limits = limits
+        self.max_length = max_length
+        self.epochs = epochs
+        self.skip = skip
+
+    def losses(self, side: str) -> list[str]:
+        """The losses of a side that are measured."""
+        return [loss for loss in LOSSES[side] if f"{side}/{loss}" not in self.skip]
+
+    def path(self, side: str, loss: str, kind: str) -> Path:
+        """Where a cell lies; its top lists lie beside it."""
+        return self.out / f"{self.task.stem}-{self.max_length}-{kind}-{side}-{loss}.json"
 
     def cell(self, side: str, loss: str, *options: str, kind: str) -> dict:
         """Return a finished cell, or measure it; the error of a side that fails is its result."""
-        path = self.out / f"{self.task.stem}-{kind}-{side}-{loss}.json"
+        path = self.path(side, loss, kind)
         if not path.exists():
             command = [self.pythons[side], str(SCRIPTS / f"{side}_side.py"), str(self.task), str(path), "--loss", loss]
             environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
-            command += [*options, *self.limits]
+            command += [*options, "--max-length", str(self.max_length)]
             done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
             if done.returncode or not path.exists():
                 print(f"{side} {loss} failed: {(done.stderr.strip().splitlines() or ['it was ended'])[-1]}")
@@ -112,10 +125,10 @@ class Sides:
         targets = np.split(arrays["test_targets"], np.cumsum(arrays["test_targets_lengths"])[:-1])
         runs = []
         for seed in range(seeds):
-            kind = f"quality{seed}"
-            if not self.cell(side, loss, "--seed", str(seed), kind=kind)["valid"]:
+            kind, limits = f"quality{seed}", ("--seed", str(seed), "--epochs", str(self.epochs))
+            if not self.cell(side, loss, *limits, kind=kind)["valid"]:
                 return None
-            lists = np.load(self.out / f"{self.task.stem}-{kind}-{side}-{loss}.npy")
+            lists = np.load(self.path(side, loss, kind).with_suffix(".npy"))
             runs.append(ranking_metrics(lists, [items.tolist() for items in targets], ks=(10, 20)))
         return {name: np.mean([run[name] for run in runs], axis=0) for name in METRICS}
 
@@ -125,7 +138,7 @@ def report_times(sides: Sides) -> None:
     print(f"\n{'side':<12}{'loss':<10}{'seconds an epoch':>18}")
     fastest: dict[str, float] = {}
     for side in sides.pythons:
-        for loss in LOSSES[side]:
+        for loss in sides.losses(side):
             seconds = sides.cell(side, loss, "--epochs", "2", "--time-only", kind="time")["seconds"]
             if seconds:
                 fastest[side] = min(fastest.get(side, np.inf), *seconds)
@@ -138,7 +151,9 @@ def report_times(sides: Sides) -> None:
 
 def report_quality(sides: Sides, seeds: int) -> None:
     """Print recall and NDCG of every side, and whether ours is no worse than the best peer's."""
-    found = {(side, loss): sides.user_metrics(side, loss, seeds) for side in sides.pythons for loss in LOSSES[side]}
+    found = {
+        (side, loss): sides.user_metrics(side, loss, seeds) for side in sides.pythons for loss in sides.losses(side)
+    }
     found = {key: metrics for key, metrics in found.items() if metrics}
     print(f"\n{'side':<12}{'loss':<10}" + "".join(f"{name:>28}" for name in METRICS))
     for (side, loss), metrics in found.items():
@@ -161,13 +176,17 @@ def main() -> None:
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="a peer and its interpreter")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/surrogate"), help="where cells go")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--max-length", type=int, default=50, help="newest items of a user that every side reads")
+    parser.add_argument("--epochs", type=int, default=100, help="most epochs where quality is measured")
+    parser.add_argument("--skip", action="append", default=[], metavar="SIDE/LOSS", help="a row to leave out")
     parser.add_argument("--only", choices=["time", "quality"], help="one of the two tables")
     parser.add_argument("--quick", action="store_true", help="1,000 users, one seed, two epochs")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     task = make_task(options.raw, options.out, options.quick)
-    limits = ["--epochs", "2"] if options.quick else []
-    sides = Sides(dict(peer.split("=", 1) for peer in options.peer), task, options.out, limits)
+    peers = dict(peer.split("=", 1) for peer in options.peer)
+    epochs = 2 if options.quick else options.epochs
+    sides = Sides(peers, task, options.out, options.max_length, epochs, options.skip)
     if options.only != "quality":
         report_times(sides)
     if options.only != "time":

@@ -44,8 +44,8 @@ def main() -> None:
     task = Task(arguments.task)
     options = {"max_length": arguments.max_length, "dimension": arguments.dimension}
     options |= {"n_blocks": arguments.blocks, "n_heads": arguments.heads, "negatives": arguments.negatives}
-    if arguments.time_only:
-        options |= {"epochs": arguments.epochs, "validation_users": 10}
+    options |= {"epochs": arguments.epochs, "patience": arguments.patience}
+    options |= {"validation_users": 10 if arguments.time_only else len(task.valid)}
     trained = train_surrogate(
         *tables(task),
         task.n_items,
