@@ -81,7 +81,7 @@ class TitleGenerationParameters(StrictParameters):
 class SemanticIdParameters(StrictParameters):
     """The recommender on codes of items, a small encoder-decoder."""
 
-    beams: int = Field(50, ge=1, description="Sequences kept while writing; as many items are listed at most.")
+    beams: int = Field(50, ge=1, description="Fewest sequences kept while writing.")
     history_length: int = Field(20, ge=1, description="Latest items of a history that are read.")
     tuning: Literal["full", "lora"] = Field("full", description="All weights, or an adapter on random ones.")
     width: int = Field(128, ge=8, description="Length of a token's vector, a multiple of n_heads.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import torch
 
 from coresift.foundation import SemanticIdOptions, learn_semantic_ids
 from coresift.foundation.residual_quantiser import ResidualQuantiser, train_quantiser
+from coresift.foundation.semantic_ids import with_spread_last_codes
 from coresift.pipelines.foundation.params import SemanticIdParameters
 from coresift.storage import SCHEMAS
 
@@ -41,13 +43,25 @@ def test_no_two_items_have_the_same_codes_and_similar_items_share_the_first():
     assert len(np.unique(codes[:, 0])) >= 6
 
 
-def test_equal_texts_differ_in_the_last_code_only_counted_by_id():
+def test_equal_texts_share_the_first_code_and_are_told_apart_by_the_others():
     vectors = clustered(2, 2)
     vectors["vector"][[1, 3]] = vectors["vector"][0].clone()
     codes = codes_of(learn_semantic_ids(vectors, options=SHORT))
-    assert (codes[[1, 3], :2] == codes[0, :2]).all()
-    assert codes[[0, 1, 3], 2].tolist() == [0, 1, 2]
-    assert codes[2, 2] == 0
+    assert (codes[[1, 3], 0] == codes[0, 0]).all()
+    assert len(np.unique(codes, axis=0)) == 4
+    assert sorted(codes[[0, 1, 3], 2].tolist()) == [0, 0, 1]
+
+
+def test_last_codes_are_spread_at_the_least_cost_and_only_where_items_agree():
+    codes = np.array([[0, 2], [0, 2], [1, 2], [0, 1], [2, 0], [2, 0], [2, 0], [2, 0]])
+    distances = np.random.default_rng(0).random((8, 3)).astype(np.float32)
+    spread = with_spread_last_codes(codes, distances)
+    assert (spread[:, 0] == codes[:, 0]).all()
+    assert spread[2].tolist() == [1, 2]
+    group = [0, 1, 3]
+    costs = {order: distances[group, order].sum() for order in permutations(range(3))}
+    assert tuple(spread[group, 1]) == min(costs, key=costs.get)
+    assert len(np.unique(spread[4:, 1])) == 3
 
 
 def test_equal_inputs_give_equal_codes_and_the_seed_matters():

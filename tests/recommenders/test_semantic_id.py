@@ -8,6 +8,7 @@ from recommender_cases import TITLES, items_table, prompts_table, small_base_mod
 
 from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.personalization import RecLoraConfig
 from coresift.recommenders import AdapterOptions, RankingRecommender, build_recommender
 from coresift.storage import SCHEMAS
 
@@ -65,12 +66,30 @@ def test_wide_enough_beams_equal_the_likelihood_of_every_item_one_by_one(base, t
         torch.testing.assert_close(expected[ids[row]], scores[row], rtol=1e-4, atol=1e-4)
 
 
-def test_few_beams_list_few_items_outside_the_history(base):
+@pytest.mark.parametrize("beams", [1, 4])
+def test_lists_are_as_long_as_asked_and_leave_the_history_out(base, beams):
     prompts = prompts_table(5)
     seen = prompts["history"].combine_chunks()
-    ids, _ = built(base, beams=4).rank(prompts, 6, seen)
-    assert (ids[:, 4:] == -1).all()
+    recommender = built(base, beams=beams)
+    ids, _ = recommender.rank(prompts, 6)
+    assert (ids >= 0).all()
+    ids, _ = recommender.rank(prompts, 6, seen)
     assert not any(set(items.tolist()) & set(known) for items, known in zip(ids, seen.to_pylist(), strict=True))
+
+
+def test_one_item_is_what_one_beam_finds(base):
+    recommender, prompts = built(base, beams=1), prompts_table(3)
+    assert recommender.rank(prompts, 1)[0].shape == (3, 1)
+
+
+def test_weights_that_are_trained_are_never_rounded(base):
+    assert {weight.dtype for weight in built(base, dtype="bfloat16").model.parameters()} == {torch.float32}
+
+
+def test_a_mixture_needs_an_adapter(base):
+    mixture = RecLoraConfig(state_dim=4)
+    with pytest.raises(ValueError, match=r"set recommender\.semantic_id\.tuning to lora"):
+        built(base, adapter=AdapterOptions(mixture=mixture))
 
 
 def test_gradient_norms_of_a_probe_equal_autograd_even_where_training_moves_all_weights(base):

@@ -103,6 +103,22 @@ def test_wide_enough_beams_find_the_exact_ranking(base):
     assert torch.equal(ids, exact_ids)
 
 
+def test_what_a_publisher_has_set_does_not_change_likelihoods(base):
+    recommender, prompts = adapted(base, decoding="trie", beams=100), prompts_table(3)
+    plain = recommender.rank(prompts, len(TITLES))
+    body = recommender.model.get_base_model()
+    body.generation_config.repetition_penalty, body.generation_config.no_repeat_ngram_size = 1.8, 2
+    penalised = recommender.rank(prompts, len(TITLES))
+    assert torch.equal(plain[0], penalised[0])
+    assert torch.equal(plain[1], penalised[1])
+    assert body.generation_config.repetition_penalty == 1.8
+
+
+def test_one_beam_finds_one_title(base):
+    recommender = adapted(base, decoding="trie", beams=1)
+    assert (recommender.rank(prompts_table(3), 1)[0] >= 0).all()
+
+
 def test_more_beams_than_titles_list_every_title_once(base):
     ids, scores = built(base, decoding="trie", beams=len(TITLES) + 10).rank(prompts_table(3), len(TITLES))
     assert [sorted(row) for row in ids.tolist()] == [list(range(len(TITLES)))] * 3

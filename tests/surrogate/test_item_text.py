@@ -68,10 +68,11 @@ def test_an_unseen_item_has_no_part_of_its_own() -> None:
 
 
 def test_titles_let_unseen_items_be_recommended(world: World) -> None:
-    """Every item above 30 is taken out of training; only titles can tell where it belongs."""
-    hidden = pc.and_(pc.equal(world.interactions["split"], 0), pc.greater(world.interactions["item_id"], 30))
-    interactions = world.interactions.filter(pc.invert(hidden))
-    options = {"dimension": 16, "epochs": 5, "dropout": 0.1, "tokens_per_batch": 128, "learning_rate": 5e-3}
+    """Every fifth item is taken out of training; only titles can tell where it belongs."""
+    item_id = world.interactions["item_id"].to_numpy()
+    hidden = (world.interactions["split"].to_numpy() == 0) & (item_id % 5 == 0)
+    interactions = world.interactions.filter(~hidden)
+    options = {"dimension": 16, "epochs": 12, "patience": 12, "tokens_per_batch": 128, "learning_rate": 5e-3}
     found = {}
     for how in ("none", "sum"):
         model = train_surrogate(
@@ -81,8 +82,9 @@ def test_titles_let_unseen_items_be_recommended(world: World) -> None:
         wanted = torch.tensor([(history[-1] + 1) % N_ITEMS for history in histories.to_pylist()])
         scores = model.encode(histories) @ model.item_vectors.detach().T
         rank = (scores > scores.gather(1, wanted[:, None])).sum(1)
-        found[how] = float((rank[wanted > 31] < 2).double().mean())
-    assert found["sum"] > 2 * found["none"]
+        found[how] = float((rank[wanted % 5 == 0] < 10).double().mean())
+    assert found["sum"] > 0.9
+    assert found["none"] < 0.1
 
 
 def test_wrong_settings_are_named() -> None:

@@ -55,7 +55,8 @@ def fine_tune(
     Work that was killed goes on from the last whole checkpoint in ``work_folder``; work that was finished is returned.
 
     Args:
-        recommender: Built with a fresh adapter; trained in place.
+        recommender: Built with a fresh adapter; trained in place, but left alone where the work folder holds finished
+            work: then build one from the returned folder.
         prompts: Table ``prompts``, with a ``history`` column where items a user knows shall be no negatives.
         coreset: Table ``coreset``; None trains on all training samples.
         work_folder: Folder for checkpoints and the result, the same for equal inputs and for them only.

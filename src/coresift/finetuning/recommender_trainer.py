@@ -51,6 +51,9 @@ class RecommenderTrainer(Trainer):
         self.draws = torch.Generator()
         self.drawn_step = -1
         self.seen = torch.empty(0, dtype=torch.int64)
+        if arguments.n_gpu > 1:
+            # Copies of the model on several GPUs would not see the users that this one is bound to.
+            arguments._n_gpu = 1
         super().__init__(
             model=recommender.model,
             args=arguments,

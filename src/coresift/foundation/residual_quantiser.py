@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from coresift.compute import progress_bar
@@ -91,7 +92,9 @@ class ResidualQuantiser(nn.Module):
         """Set every level's codes to the k-means centres of what the levels before it leave."""
         residual = self.encoder(vectors)
         for book in self.codebooks:
-            with warnings.catch_warnings():  # fewer distinct residuals than codes leave codes to revive
+            # Several threads would add up centres in the order they finish.
+            with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="openmp"):
+                # Fewer distinct residuals than codes leave codes to revive.
                 warnings.filterwarnings("ignore", category=ConvergenceWarning)
                 clusters = KMeans(len(book), n_init=1, random_state=random_state).fit(residual.numpy())
             book.copy_(torch.from_numpy(clusters.cluster_centers_))

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from coresift.foundation.residual_quantiser import SemanticIdOptions, train_quantiser
@@ -26,7 +27,9 @@ def learn_semantic_ids(
 ) -> pa.Table:
     """Learn the codes of every item from the vectors of item texts.
 
-    A last code tells items apart whose other codes are the same: it counts them by their id from 0.
+    Items that agree in all codes but the last take last codes of their own, as near to theirs as can be (in the manner
+    of LC-Rec, arXiv 2311.09049): a code that merely counts items has to be learnt by heart. Where a group has more
+    items than there are codes, one more code counts those that still agree, by their id from 0.
 
     Args:
         vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them.
@@ -46,7 +49,9 @@ def learn_semantic_ids(
     size = min(options.codebook_size or _codebook_size(len(data)), n_distinct)
     quantiser = train_quantiser(data, size, options, random_state=random_state)
     with torch.no_grad():
-        codes = quantiser.quantise(quantiser.encoder(data))[0].numpy()
+        nearest, residuals, _ = quantiser.quantise(quantiser.encoder(data))
+        distances = torch.cdist(residuals[-1], quantiser.codebooks[-1])
+    codes = with_spread_last_codes(nearest.numpy(), distances.numpy())
     complete = np.column_stack([codes, _collision_codes(codes)])
     _report(codes, complete, size)
     columns = [vectors["item_id"].numpy(), list(complete.astype(np.int16))]
@@ -55,6 +60,23 @@ def learn_semantic_ids(
 
 def _codebook_size(n_items: int) -> int:
     return int(np.clip(2 ** round(np.log2(np.sqrt(n_items))), _SMALLEST_CODEBOOK, _LARGEST_CODEBOOK))
+
+
+def with_spread_last_codes(codes: NDArray[np.int64], distances: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return codes (M, L) in which items of equal leading codes have different last ones, where there are enough.
+
+    Args:
+        codes: (M, L) nearest codes.
+        distances: (M, C) of every item to every code of the last level; each group takes the cheapest assignment.
+    """
+    spread = codes.copy()
+    groups = np.unique(codes[:, :-1], axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(groups, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        if len(np.unique(codes[members, -1])) < len(members):
+            rows, columns = linear_sum_assignment(distances[members])
+            spread[members[rows], -1] = columns
+    return spread
 
 
 def _collision_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:

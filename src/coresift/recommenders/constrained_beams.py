@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
@@ -29,7 +33,14 @@ class TrieConstraint(LogitsProcessor):
 
 
 def best_sequences(
-    model: PreTrainedModel, inputs: Batch, trie: TokenTrie, *, beams: int, start: int, end: int, padding: int
+    model: PreTrainedModel | PeftModel,
+    inputs: Batch,
+    trie: TokenTrie,
+    *,
+    beams: int,
+    start: int,
+    end: int,
+    padding: int,
 ) -> tuple[Tensor, Tensor]:
     """Find the likeliest sequences of a tree for every row by beam search.
 
@@ -49,10 +60,11 @@ def best_sequences(
         Leaves (B, beams) of the tree, best first, -1 where nothing more was found, and log-likelihoods (B, beams)
         float32, minus infinity there.
     """
-    settings = beam_settings(beams, returned=beams, longest=trie.longest, end=end, padding=padding)
-    output = model.generate(
-        **inputs, generation_config=settings, logits_processor=LogitsProcessorList([TrieConstraint(trie, start)])
-    )
+    # A search with a single beam is none, and reports no scores.
+    settings = beam_settings(max(2, beams), returned=beams, longest=trie.longest, end=end, padding=padding)
+    constraint = LogitsProcessorList([TrieConstraint(trie, start)])
+    with own_settings_only(model):
+        output = model.generate(**inputs, generation_config=settings, logits_processor=constraint)
     leaves = _leaves(trie, output.sequences[:, start:], padding).view(-1, beams)
     scores = output.sequences_scores.float().view(-1, beams)
     found = (leaves >= 0) & scores.isfinite()
@@ -73,6 +85,18 @@ def beam_settings(beams: int, *, returned: int, longest: int, end: int, padding:
         return_dict_in_generate=True,
         output_scores=True,
     )
+
+
+@contextmanager
+def own_settings_only(model: PreTrainedModel | PeftModel) -> Iterator[None]:
+    """Keep ``generate`` from adding what the model's publisher has set, such as a penalty on words of the prompt."""
+    body = model.get_base_model() if isinstance(model, PeftModel) else model
+    published = body.generation_config
+    body.generation_config = GenerationConfig(decoder_start_token_id=published.decoder_start_token_id)
+    try:
+        yield
+    finally:
+        body.generation_config = published
 
 
 def _leaves(trie: TokenTrie, written: Tensor, padding: int) -> Tensor:

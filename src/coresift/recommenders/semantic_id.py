@@ -67,7 +67,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
         tokenizer: Of the base model, which is not read here.
         vocabulary: Codes of every item.
         base_name: Fingerprint of codes, shape and seed.
-        beams: Sequences kept at every step of the beam search; as many items are listed at most.
+        beams: Fewest sequences kept at every step of the beam search.
         history_length: Latest items of a history that are read.
         tuning: ``full`` moves all weights, ``lora`` an adapter on random ones.
         shape: Size of the model.
@@ -104,7 +104,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
 
     @classmethod
     def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
-        """Make the encoder-decoder with random weights, a function of the seed."""
+        """Make the encoder-decoder with random weights, a function of the seed; float32, as all of them are trained."""
         if options.get("tuning", "full") not in TUNINGS:
             raise ValueError(
                 f"recommender.semantic_id.tuning is '{options['tuning']}': use one of {', '.join(TUNINGS)}"
@@ -115,7 +115,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(given.random_state)
             model = T5ForConditionalGeneration(_config(CodeModelShape.of(options), size))
-        return model.to(given.dtype).eval()
+        return model.eval()
 
     @classmethod
     def make_tunable(
@@ -123,6 +123,11 @@ class SemanticIdRecommender(LanguageModelRecommender):
     ) -> PreTrainedModel | PeftModel:
         """Let all weights move, or add an adapter, which a probe of gradients always reads."""
         if options.get("tuning", "full") == "full" and not probe:
+            if adapter.mixture is not None:
+                raise ValueError(
+                    "personalization.enabled: semantic_id moves all weights and has no adapter to personalise; set "
+                    "recommender.semantic_id.tuning to lora, or personalization.enabled to false"
+                )
             return base.requires_grad_(True)
         return attach_adapter(base, adapter, random_state=given.random_state, task_type=TaskType.SEQ_2_SEQ_LM)
 
@@ -170,7 +175,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
     def rank(self, prompts: pa.Table, k: int, seen: Lists | None = None) -> tuple[Tensor, Tensor]:
         """The k likeliest items of every history: ids (N, k) int64, best first, and log-likelihoods (N, k) float32.
 
-        At most as many items as there are beams are listed; -1 and minus infinity stand behind them.
+        The search keeps k sequences at least; -1 and minus infinity stand behind a list of which some were seen.
 
         Args:
             prompts: N prompts with a ``history`` column.
@@ -178,7 +183,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
             seen: Per prompt the items that must not appear.
         """
         rows = self.rows(prompts)
-        beams = min(self.beams, len(self.vocabulary.tokens))
+        beams = min(max(self.beams, k), len(self.vocabulary.tokens))
         leaves, scores = torch.full((len(rows), beams), -1), torch.full((len(rows), beams), -torch.inf)
 
         def write(places: Tensor) -> tuple[Tensor, Tensor]:

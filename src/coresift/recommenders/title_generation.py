@@ -22,7 +22,7 @@ from coresift.foundation import load_generator
 from coresift.prompting import SequenceLayout, tokenise
 from coresift.ranking import Lists, top_items_from
 from coresift.recommenders.catalogue_likelihood import CatalogueLikelihood
-from coresift.recommenders.constrained_beams import beam_settings, best_sequences
+from coresift.recommenders.constrained_beams import beam_settings, best_sequences, own_settings_only
 from coresift.recommenders.evaluating import evaluating
 from coresift.recommenders.grounding import ground
 from coresift.recommenders.language_model import LanguageModelRecommender
@@ -146,7 +146,8 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         settings = beam_settings(self.beams, returned=1, longest=self.trie.longest, end=self.end, padding=self.padding)
 
         def write(batch: Batch) -> list[str]:
-            written = self.model.generate(**batch, generation_config=settings).sequences
+            with own_settings_only(self.model):
+                written = self.model.generate(**batch, generation_config=settings).sequences
             return self.tokenizer.batch_decode(written[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
 
         texts = [""] * len(prompts)

@@ -3,6 +3,9 @@
 Differences from the paper, each for a reason: layer norm before each sublayer (stable without warm-up), a start token
 (a user without history has a state too, and the first item of a sequence is a training target), and padding on the
 right (causal attention never looks at it, so no mask is needed and the fastest attention kernels apply).
+
+As in the paper, which pads on the left, positions are counted from the newest token: the last ones always stand for
+the latest interactions, whose targets are the most recent. Counted from the oldest, recall on later data is lower.
 """
 
 from __future__ import annotations
@@ -127,11 +130,16 @@ class SasRec(nn.Module):
 
         Where only the states (P, d) at chosen positions are asked for, the last block computes no others.
         """
-        x = self.tokens(tokens) * self.config.dimension**0.5 + self.positions.weight[: tokens.shape[1]]
-        x = self.dropout(x)
+        x = self.dropout(self.tokens(tokens) * self.config.dimension**0.5 + self.positions(self._places(tokens)))
         for block in self.blocks[:-1]:
             x = block(x)
         return self.norm(self.blocks[-1](x, at))
+
+    def _places(self, tokens: Tensor) -> Tensor:
+        """Return the position (B, L) of every token of right-padded sequences; the newest token has the last one."""
+        n_tokens = (tokens != START).sum(1, keepdim=True) + (tokens[:, :1] == START)
+        columns = torch.arange(tokens.shape[1], device=tokens.device)
+        return (self.config.max_length - n_tokens + columns).clamp(max=self.config.max_length - 1)
 
     def states(self, histories: Tensor) -> Tensor:
         """Return the state (B, d) after the last item of histories (B, L), padded on the left with -1."""
@@ -156,8 +164,9 @@ class SasRec(nn.Module):
         n_tokens = ((histories >= 0).sum(1) + 1).clamp(max=self.config.max_length)
         width = int(n_tokens.max())
         padded = F.pad(histories.clamp(min=-1) + 1, (1, 0), value=START)
-        sources = padded.shape[1] - n_tokens[:, None] + torch.arange(width, device=histories.device)
-        return padded.gather(1, sources.clamp(max=padded.shape[1] - 1)), n_tokens
+        columns = torch.arange(width, device=histories.device)
+        sources = (padded.shape[1] - n_tokens[:, None] + columns).clamp(max=padded.shape[1] - 1)
+        return padded.gather(1, sources).masked_fill(columns >= n_tokens[:, None], START), n_tokens
 
     @torch.no_grad()
     def encode(self, histories: Lists, *, tokens_per_batch: int = 16_384) -> Tensor:
