@@ -43,6 +43,18 @@ def test_only_the_newest_items_are_read(model: SasRec) -> None:
     assert torch.allclose(long, short, atol=1e-6)
 
 
+def test_the_newest_item_has_the_last_position_whatever_the_length(model: SasRec) -> None:
+    histories = pa.array([[1], [2, 3], list(range(10, 22))], IDS)
+    before = model.encode(histories)
+    with torch.no_grad():
+        model.positions.weight[0] += 1.0
+    oldest = (model.encode(histories) != before).any(1)
+    assert oldest.tolist() == [False, False, True]
+    with torch.no_grad():
+        model.positions.weight[-1] += torch.linspace(0, 1, 16)
+    assert (model.encode(histories) - before).abs().sum(1).gt(0.1).all()
+
+
 def test_encoding_leaves_the_mode_as_it_was(model: SasRec) -> None:
     model.train()
     model.encode(pa.array([[1]], IDS))
