@@ -22,7 +22,8 @@ def test_relative_path_beats_hub_id(trained_folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", ["/no/such/folder", "just-a-name", "a/b/c", "../x", "org/na me"])
-def test_missing_path(model):
+def test_missing_path(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"^foundation.model: .* does not exist: .* hub id such as org/name$"):
         check_base_model(model)
 
