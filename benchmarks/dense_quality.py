@@ -8,8 +8,8 @@
 Each step of the ladder is one set of settings. A cell is a step and a seed: it tunes on the random training samples of
 that seed, or on those that a selector chose once for all seeds, embeds the validation and test prompts and the
 catalogue, and keeps the vectors, so that priors are chosen and measured in seconds. A killed run resumes at the next
-cell, and within a cell at the last checkpoint.
-Whatever is chosen is chosen on validation users; test users are only measured. Full catalogue, history masked.
+cell, and within a cell at the last checkpoint. Whatever is chosen is chosen on validation users; test users are only
+measured. Full catalogue, history masked.
 """
 
 from __future__ import annotations

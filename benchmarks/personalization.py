@@ -6,9 +6,9 @@
 
 Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. For cold users all
 ratings are split at one point in time, and only users without a training sample are tested; what their prompts and
-states read are their own earlier ratings. DIN is trained on all
-training samples; a language model, trained on the titles, is tuned with LoRA on few of them to answer "Likes ...?". All
-sides take the same number of steps on the same samples of a seed:
+states read are their own earlier ratings. DIN is trained on all training samples; a language model, trained on the
+titles, is tuned with LoRA on few of them to answer "Likes ...?". All sides take the same number of steps on the same
+samples of a seed:
 
     lora              plain LoRA of rank r
     lora_whole_rank   plain LoRA of rank n_adapters * r

@@ -13,10 +13,9 @@ environment of its own:
 
 Every side trains on the same training interactions with one thread, 64 dimensions, 2 blocks, 2 heads and the newest
 --max-length items, otherwise with its own defaults, and stops on validation NDCG@10 (all validation users) when five
-epochs have not bettered it, or after --epochs. Ours runs with
-titles, its default, and without, as peers do. All hand over top lists for the test users, full catalogue, history
-masked, which are judged here. Times are processor time of training alone. A killed run resumes at the next cell; cells
-of the same name in --out are reused.
+epochs have not bettered it, or after --epochs. Ours runs with titles, its default, and without, as peers do. All hand
+over top lists for the test users, full catalogue, history masked, which are judged here. Times are processor time of
+training alone. A killed run resumes at the next cell; cells of the same name in --out are reused.
 """
 
 from __future__ import annotations

@@ -1,13 +1,21 @@
 """Where and how tensors are computed: device, precision, threads, batches that fit, progress."""
 
 from coresift.compute.batches import in_shrinking_batches
-from coresift.compute.device import FOUR_BITS, compute_facts, resolve_device, resolve_dtype, use_threads
+from coresift.compute.device import (
+    FOUR_BITS,
+    compute_facts,
+    one_openmp_thread,
+    resolve_device,
+    resolve_dtype,
+    use_threads,
+)
 from coresift.compute.progress import progress_bar
 
 __all__ = [
     "FOUR_BITS",
     "compute_facts",
     "in_shrinking_batches",
+    "one_openmp_thread",
     "progress_bar",
     "resolve_device",
     "resolve_dtype",

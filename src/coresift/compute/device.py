@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 FOUR_BITS = "nf4"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, FOUR_BITS: torch.bfloat16}
@@ -67,6 +69,11 @@ def use_threads(count: int) -> int:
     chosen = count or _available_cores()
     torch.set_num_threads(chosen)
     return chosen
+
+
+def one_openmp_thread() -> AbstractContextManager[object]:
+    """Keep scikit-learn to one thread: several add up, such as centres of k-means, in the order they finish."""
+    return threadpool_limits(limits=1, user_api="openmp")
 
 
 def _available_cores() -> int:

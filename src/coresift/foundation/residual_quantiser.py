@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from coresift.compute import progress_bar
+from coresift.compute import one_openmp_thread, progress_bar
 
 _HIDDEN_FACTOR = 4
 _WARM_UP_SHARE = 0.25
@@ -92,8 +91,7 @@ class ResidualQuantiser(nn.Module):
         """Set every level's codes to the k-means centres of what the levels before it leave."""
         residual = self.encoder(vectors)
         for book in self.codebooks:
-            # Several threads would add up centres in the order they finish.
-            with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="openmp"):
+            with warnings.catch_warnings(), one_openmp_thread():
                 # Fewer distinct residuals than codes leave codes to revive.
                 warnings.filterwarnings("ignore", category=ConvergenceWarning)
                 clusters = KMeans(len(book), n_init=1, random_state=random_state).fit(residual.numpy())

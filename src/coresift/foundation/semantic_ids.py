@@ -70,9 +70,7 @@ def with_spread_last_codes(codes: NDArray[np.int64], distances: NDArray[np.float
         distances: (M, C) of every item to every code of the last level; each group takes the cheapest assignment.
     """
     spread = codes.copy()
-    groups = np.unique(codes[:, :-1], axis=0, return_inverse=True)[1].ravel()
-    order = np.argsort(groups, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+    for members in _groups_of_equal(codes[:, :-1]):
         if len(np.unique(codes[members, -1])) < len(members):
             rows, columns = linear_sum_assignment(distances[members])
             spread[members[rows], -1] = columns
@@ -81,12 +79,17 @@ def with_spread_last_codes(codes: NDArray[np.int64], distances: NDArray[np.float
 
 def _collision_codes(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many items before each one have the same codes (M,)."""
+    collisions = np.empty(len(codes), dtype=np.int64)
+    for members in _groups_of_equal(codes):
+        collisions[members] = np.arange(len(members))
+    return collisions
+
+
+def _groups_of_equal(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of every group of equal codes, in ascending order."""
     groups = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
     order = np.argsort(groups, kind="stable")
-    first = np.searchsorted(groups[order], groups[order])
-    collisions = np.empty(len(codes), dtype=np.int64)
-    collisions[order] = np.arange(len(codes)) - first
-    return collisions
+    return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
 
 
 def _report(codes: NDArray[np.int64], complete: NDArray[np.int64], size: int) -> None:

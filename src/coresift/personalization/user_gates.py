@@ -7,9 +7,9 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from coresift.compute import one_openmp_thread
 from coresift.personalization.sample_states import NO_STATE
 from coresift.personalization.saved_mixture import SavedMixture
 
@@ -60,8 +60,7 @@ def cluster_users(shares: Tensor, n_clusters: int, *, random_state: int = 0) -> 
         The group (U,) of every user, and the mean shares (n_clusters, n_gates, m) of every group.
     """
     flat = shares.flatten(1).double().numpy()
-    # Several threads would add up centres in the order they finish.
-    with threadpool_limits(limits=1, user_api="openmp"):
+    with one_openmp_thread():
         found = KMeans(min(n_clusters, len(flat)), random_state=random_state, n_init=4).fit(flat)
     centres = torch.from_numpy(found.cluster_centers_).float().view(-1, *shares.shape[1:])
     return found.labels_.astype(np.int64), centres / centres.sum(-1, keepdim=True)

@@ -143,6 +143,11 @@ def merged_model(model: PeftModel) -> PreTrainedModel:
     return copy.deepcopy(model).merge_and_unload()
 
 
+def inner_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """Return the model that peft wraps, or a bare model itself."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def weights_fingerprint(model: PreTrainedModel | PeftModel) -> str:
     """Return what changes with the weights: an adapter's by content, since fused optimizers leave no other trace."""
     trained = {}

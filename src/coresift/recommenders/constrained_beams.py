@@ -10,6 +10,7 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
+from coresift.recommenders.adapters import inner_model
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.token_trie import TokenTrie
 
@@ -90,7 +91,7 @@ def beam_settings(beams: int, *, returned: int, longest: int, end: int, padding:
 @contextmanager
 def own_settings_only(model: PreTrainedModel | PeftModel) -> Iterator[None]:
     """Keep ``generate`` from adding what the model's publisher has set, such as a penalty on words of the prompt."""
-    body = model.get_base_model() if isinstance(model, PeftModel) else model
+    body = inner_model(model)
     published = body.generation_config
     body.generation_config = GenerationConfig(decoder_start_token_id=published.decoder_start_token_id)
     try:

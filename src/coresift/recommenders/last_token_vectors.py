@@ -7,7 +7,7 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from coresift.recommenders.adapters import without_adapter
+from coresift.recommenders.adapters import inner_model, without_adapter
 from coresift.recommenders.length_order import in_length_order
 from coresift.recommenders.pooling import pooled_states
 from coresift.recommenders.tokens import RaggedIntegers
@@ -31,7 +31,7 @@ def last_token_vectors(
     """
     read = [text or " " for text in texts]
     tokens = RaggedIntegers.from_texts(read, tokenizer, padding=padding, max_tokens=MAX_TOKENS)
-    body = (model.get_base_model() if isinstance(model, PeftModel) else model).base_model
+    body = inner_model(model).base_model
     device = next(body.parameters()).device
 
     def embed(places: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
+
+from coresift.compute import one_openmp_thread
 
 
 def cluster_rows(rows: NDArray, n_clusters: int, random_state: int) -> KMeans:
@@ -22,6 +23,5 @@ def cluster_rows(rows: NDArray, n_clusters: int, random_state: int) -> KMeans:
     distinct = len(np.unique(rows[: 4 * n_clusters], axis=0))
     if distinct < n_clusters:
         distinct = len(np.unique(rows, axis=0))
-    # Several threads would add up centres in the order they finish.
-    with threadpool_limits(limits=1, user_api="openmp"):
+    with one_openmp_thread():
         return KMeans(min(n_clusters, distinct), n_init=1, random_state=random_state).fit(rows)
