@@ -22,6 +22,8 @@ class SurrogateOptions:
         learning_rate: step size of AdamW.
         weight_decay: decoupled weight decay of AdamW.
         tokens_per_batch: training positions per step.
+        averaged_epochs: the model that is validated and kept is the mean of the weights over about so many of the
+            latest epochs; 0 keeps those of the last step.
         loss: "exact" compares every position with the whole catalogue, "sampled" with random items shared by the
             step, "auto" is exact for a catalogue of at most `negatives` items and sampled for a larger one.
         negatives: random items per step of the sampled loss.
@@ -42,6 +44,7 @@ class SurrogateOptions:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     tokens_per_batch: int = 1024
+    averaged_epochs: float = 1.0
     loss: str = "auto"
     negatives: int = 2048
     item_text: str = "auto"

@@ -1,4 +1,4 @@
-"""Training of the surrogate: shifted sequences, early stopping on validation NDCG@10, best weights kept."""
+"""Training of the surrogate: shifted sequences, averaged weights, early stopping on validation NDCG@10, best kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn.utils import parametrize
 
 from coresift.compute import progress_bar, resolve_device
+from coresift.surrogate.averaging import running_mean
 from coresift.surrogate.item_text import settle_text, use_item_text
 from coresift.surrogate.objectives import CatalogueLoss
 from coresift.surrogate.options import SurrogateOptions
@@ -57,7 +59,7 @@ def train_surrogate(
     device: str = "cpu",
     **options: object,
 ) -> TrainedSurrogate:
-    """Train SASRec on the training split and keep the weights with the best validation NDCG@10.
+    """Train SASRec on the training split and keep the averaged weights with the best validation NDCG@10.
 
     Args:
         interactions: table `interactions`; only rows of the training split are learned from.
@@ -91,7 +93,7 @@ def train_surrogate(
 
 
 class _Training:
-    """The state of one training: model, optimiser, data, and what stops it."""
+    """The state of one training: model, its running mean, optimiser, data, and what stops it."""
 
     def __init__(
         self,
@@ -122,6 +124,9 @@ class _Training:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
+        steps = options.averaged_epochs * len(self.sequences.targets) / options.tokens_per_batch
+        self.average = running_mean(self.model, steps)
+        self.averaged = cast(SasRec, self.average.module)
         negatives = None if options.compares_in_full(n_items) else options.negatives
         self.loss = CatalogueLoss(counts, negatives=negatives, random_state=random_state)
 
@@ -136,11 +141,11 @@ class _Training:
             loss = self._epoch(epoch)
             epoch_seconds.append(time.process_time() - processor_started)
             with parametrize.cached():
-                ndcg, recall = self.validation.measure(self.model)
+                ndcg, recall = self.validation.measure(self.averaged)
                 improved = ndcg > best_ndcg
-                self.record.after_epoch(self.model)
+                self.record.after_epoch(self.averaged)
             if improved:
-                best_epoch, best_ndcg, best_weights = epoch, ndcg, copy.deepcopy(self.model.state_dict())
+                best_epoch, best_ndcg, best_weights = epoch, ndcg, copy.deepcopy(self.averaged.state_dict())
             history.append({"epoch": epoch, "loss": loss, "ndcg@10": ndcg, "recall@10": recall})
             seconds = time.perf_counter() - started
             level = logging.INFO if seconds > SLOW_EPOCH else logging.DEBUG
@@ -172,6 +177,7 @@ class _Training:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        self.average.update_parameters(self.model)
         return loss.detach()
 
     def _metrics(self, best_epoch: int, history: list[dict[str, float]]) -> dict[str, object]:

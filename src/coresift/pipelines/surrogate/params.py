@@ -31,6 +31,9 @@ class SurrogateParameters(StrictParameters):
     learning_rate: float = Field(1e-3, gt=0, description="Step size of AdamW.")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
     tokens_per_batch: int = Field(1024, ge=1, description="Training positions per step.")
+    averaged_epochs: float = Field(
+        1.0, ge=0, description="Latest epochs over which the kept weights are a running mean; 0: the last step's."
+    )
     loss: Literal["auto", "exact", "sampled"] = Field(
         "auto",
         description="A position is compared with the whole catalogue, random items, or what its size allows.",
