@@ -124,3 +124,16 @@ def test_dora_is_measured_as_the_lora_it_starts_as(catalog):
     plain = outputs_of(catalog)["gradient_norms"]["gradient_norm"]
     catalog["params:adapter"] = MemoryDataset(AdapterParameters(r=2, use_dora=True), copy_mode="assign")
     assert torch.equal(outputs_of(catalog)["gradient_norms"]["gradient_norm"], plain)
+
+
+def test_norms_that_nobody_reads_need_not_be_measured(catalog):
+    off = AttributionParameters(embedding={"dimensions": 8}, gradient_norms={"enabled": False})
+    catalog["params:attribution"] = MemoryDataset(off, copy_mode="assign")
+    made = outputs_of(catalog)
+    assert len(made["gradient_norms"]["gradient_norm"]) == 0
+    assert len(made["influence_scores"]["influence"]) == 20
+
+
+def test_features_without_norms_are_refused():
+    with pytest.raises(ValueError, match="set gradient_norms.enabled to true"):
+        AttributionParameters(gradient_norms={"enabled": False}, gradient_features={"enabled": True})

@@ -24,10 +24,11 @@ MAKERS = {
     "scores": "surrogate",
 }
 ON_REQUEST = {
-    name: " where attribution.gradient_features.enabled is true"
-    for name in ("gradient_feature", "validation_gradient_feature")
+    "gradient_norm": " where attribution.gradient_norms.enabled is true",
+    "gradient_feature": " where attribution.gradient_features.enabled is true",
+    "validation_gradient_feature": " where attribution.gradient_features.enabled is true",
 }
-"""What has to be asked for before its pipeline makes it."""
+"""What a parameter decides about before its pipeline makes it."""
 VECTORS = ("gradient_norm", "influence")
 MATRICES = ("embedding", "gradient_feature", "state")
 SCORE_MAKERS = {"history_length": "ingestion", "target_popularity": "ingestion"}

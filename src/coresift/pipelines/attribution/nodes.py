@@ -67,9 +67,10 @@ def compute_gradient_norms(
         random_state=seed.root,
         **recommender.options(),
     )
+    measured = prompts if norms.enabled else prompts.slice(0, 0)
     return measure_gradients(
         model.model,
-        with_histories(prompts, samples),
+        with_histories(measured, samples),
         shards,
         batches=model.batches,
         loss=model.sample_loss,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from coresift.parameters import StrictParameters
 
@@ -19,6 +19,7 @@ class EmbeddingParameters(StrictParameters):
 class GradientNormParameters(StrictParameters):
     """The effort score: norm of the gradient of a sample's loss."""
 
+    enabled: bool = Field(True, description="Whether they are measured; a selector that reads none can do without.")
     parameters: Literal["lora", "last_lora_b", "linear"] = Field(
         "lora",
         description="All LoRA matrices; the papers' one: the last value projection's B; or the model's own Linears.",
@@ -58,3 +59,9 @@ class AttributionParameters(StrictParameters):
         GradientFeatureParameters(), description="Projected gradients."
     )
     influence: InfluenceParameters = Field(InfluenceParameters(), description="Influence scores.")
+
+    @model_validator(mode="after")
+    def _features_come_with_norms(self) -> Self:
+        if self.gradient_features.enabled and not self.gradient_norms.enabled:
+            raise ValueError("gradient_features are made in the pass of the norms: set gradient_norms.enabled to true")
+        return self
