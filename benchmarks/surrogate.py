@@ -12,10 +12,11 @@ environment of its own:
     python -m venv /venvs/replay && /venvs/replay/bin/pip install torch==2.13.0 "replay-rec[torch]==0.22.0"
 
 Every side trains on the same training interactions with one thread, 64 dimensions, 2 blocks, 2 heads and the newest
---max-length items, otherwise with its own defaults, and stops on validation NDCG@10 (all validation users) when five
-epochs have not bettered it, or after --epochs. Ours runs with titles, its default, and without, as peers do. All hand
-over top lists for the test users, full catalogue, history masked, which are judged here. Times are processor time of
-training alone. A killed run resumes at the next cell; cells of the same name in --out are reused.
+--max-length items, otherwise with its own defaults (but for RecBole's batches, see its side), and stops on validation
+NDCG@10 (all validation users) when five epochs have not bettered it, or after --epochs. Ours runs with titles, its
+default, and without, as peers do. All hand over top lists for the test users, full catalogue, history masked, which
+are judged here. Times are processor time of training alone. A killed run resumes at the next cell; cells of the same
+name in --out are reused.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from recbole.model.sequential_recommender import SASRec
 from recbole.trainer import Trainer
 from recbole.utils import init_seed
 
+BATCH_SIZE = 256
+"""Rows of a step. With the library's 2,048, two epochs reach .0082 on validation where one of these reaches .0138."""
 HEADER = "user_id:token\titem_id_list:token_seq\titem_id:token\n"
 
 
@@ -31,7 +33,7 @@ def write_files(task: Task, folder: Path, max_length: int) -> None:
 
 
 def configuration(arguments, folder: Path) -> Config:  # noqa: ANN001 - argparse's namespace
-    """The library's defaults, but for the shape that all sides share."""
+    """The library's defaults, but for the shape that all sides share and the rows of a step."""
     settings = {
         "data_path": str(folder),
         "benchmark_filename": ["train", "valid", "test"],
@@ -44,6 +46,7 @@ def configuration(arguments, folder: Path) -> Config:  # noqa: ANN001 - argparse
         "n_heads": arguments.heads,
         "loss_type": "CE",
         "train_neg_sample_args": None,
+        "train_batch_size": BATCH_SIZE,
         "use_gpu": False,
         "seed": arguments.seed,
         "show_progress": False,

@@ -135,5 +135,5 @@ def test_norms_that_nobody_reads_need_not_be_measured(catalog):
 
 
 def test_features_without_norms_are_refused():
-    with pytest.raises(ValueError, match="set gradient_norms.enabled to true"):
+    with pytest.raises(ValueError, match=r"set gradient_norms\.enabled to true"):
         AttributionParameters(gradient_norms={"enabled": False}, gradient_features={"enabled": True})
