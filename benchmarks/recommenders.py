@@ -58,7 +58,7 @@ CASES = {
     "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, WRITING),
     "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, WRITING, users=EXACT_USERS),
     "semantic_id": Case("semantic_id", {}, WRITING | {"epochs": 3}, n_samples=0),
-    "yes_no": Case("yes_no", {}, {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}, n_samples=4096),
+    "yes_no": Case("yes_no", {}, WRITING, n_samples=4096),
 }
 
 

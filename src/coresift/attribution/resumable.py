@@ -84,9 +84,15 @@ def measure_gradients(
     train = measured["split"] == TRAIN
     norms = {name: measured[name][train] for name in ("sample_id", "gradient_norm")}
     if projection is None:
-        return norms, {"sample_id": torch.empty(0, dtype=torch.int64), "feature": torch.empty(0, 0)}
+        return norms, no_gradients()[1]
     feature = measured.get("feature", torch.empty(0, projection.dimensions))
     return norms, {"sample_id": measured["sample_id"], "feature": feature}
+
+
+def no_gradients() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return what :func:`measure_gradients` returns, without a row: nothing was asked for."""
+    norms = {"sample_id": torch.empty(0, dtype=torch.int64), "gradient_norm": torch.empty(0)}
+    return norms, {"sample_id": torch.empty(0, dtype=torch.int64), "feature": torch.empty(0, 0)}
 
 
 def measure_in_shards(

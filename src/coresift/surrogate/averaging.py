@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-Tensors = tuple[Tensor, ...] | list[Tensor]
+Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 def running_mean(model: nn.Module, steps: float) -> AveragedModel:
@@ -24,7 +24,7 @@ def running_mean(model: nn.Module, steps: float) -> AveragedModel:
     """
 
     @torch.no_grad()
-    def move(means: Tensors, latest: Tensors, n_averaged: Tensor | int) -> None:
+    def move(means: Weights, latest: Weights, n_averaged: Tensor | int) -> None:
         share = max(1 / (int(n_averaged) + 1), 1 / max(steps, 1.0))
         torch._foreach_lerp_(means, latest, share)
 

@@ -44,12 +44,14 @@ def compute_gradient_norms(
     data_dir: DataDirectory,
 ) -> tuple[TensorDict, TensorDict]:
     """Measure how strongly each training sample pulls at a fresh adapter and, on request, in which direction."""
-    from coresift.attribution import measure_gradients
+    from coresift.attribution import measure_gradients, no_gradients
     from coresift.compute import compute_facts, use_threads
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
     from coresift.storage import Shards, work_folder
 
     norms, features = parameters.gradient_norms, parameters.gradient_features
+    if not norms.enabled:
+        return no_gradients()
     settings = [part.model_dump() for part in (norms, features, recommender, adapter, seed)]
     settings.append(compute_facts(device.root, dtype.root, use_threads(threads.root)))
     shards = Shards(
@@ -67,10 +69,9 @@ def compute_gradient_norms(
         random_state=seed.root,
         **recommender.options(),
     )
-    measured = prompts if norms.enabled else prompts.slice(0, 0)
     return measure_gradients(
         model.model,
-        with_histories(measured, samples),
+        with_histories(prompts, samples),
         shards,
         batches=model.batches,
         loss=model.sample_loss,
