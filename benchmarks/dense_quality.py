@@ -30,9 +30,12 @@ from torch import Tensor
 from coresift.compute import use_threads
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock, prior_tuning
 from coresift.finetuning import FineTuningOptions, fine_tune
+from coresift.parameters import DenseParameters
 from coresift.personalization import RecLoraConfig, SampleStates
 from coresift.ranking import bootstrap_mean, ranking_metrics, remove_seen_targets, top_items_from
 from coresift.recommenders import AdapterOptions, DenseRecommender, build_recommender, with_histories
+from coresift.recommenders.history_vectors import with_history_vectors
+from coresift.recommenders.tokens import RaggedIntegers
 from coresift.selection import assemble_pool, choose
 from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, write_tensors
 
@@ -44,7 +47,10 @@ FEATURES = {
     "gradient_norms": "feature/gradient_norms",
     "surrogate_states": "surrogate/surrogate_states",
 }
+NO_PRIOR = PopularityPrior(weight=0.0)
+MIXTURE = DenseParameters()
 Values = dict[str, np.ndarray]
+Figures = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -185,30 +191,42 @@ def measured(users: pa.Table, logits: ScoreBlock) -> Values:
     return {name: metrics[name] for name in METRICS}
 
 
-def cell(corpus: Corpus, name: str, seed: int, options: argparse.Namespace) -> dict[str, dict[str, object]]:
-    """Validation figures and test metrics of one cell: bare, with the prior, and with the surrogate as well."""
+def cell(corpus: Corpus, name: str, seed: int, options: argparse.Namespace) -> dict[str, Figures]:
+    """One cell: prompts alone, with histories mixed in (bare), with the prior, and with the surrogate as well."""
     found = vectors(corpus, name, seed, options)
     temperature = float(LADDER[name].recommender.get("temperature", 0.05))
-    logits = {key: scored(found[key], found["item"], temperature) for key in ("tuning", "test")}
-    surrogates = {"tuning": corpus.surrogate(corpus.tuning.samples), "test": corpus.surrogate(corpus.test)}
-    return with_priors(corpus, logits, surrogates)
+    users = {"tuning": corpus.tuning.samples, "test": corpus.test}
+    alone = {key: scored(found[key], found["item"], temperature) for key in users}
+    queries = {key: mixed(found[key], chosen, found["item"]) for key, chosen in users.items()}
+    logits = {key: scored(queries[key], found["item"], temperature) for key in users}
+    surrogates = {key: corpus.surrogate(chosen) for key, chosen in users.items()}
+    return {"prompt alone": figures(corpus, NO_PRIOR, alone, None)} | with_priors(corpus, logits, surrogates)
+
+
+def mixed(queries: Tensor, users: pa.Table, items: Tensor) -> Tensor:
+    """Prompts' vectors with those of the histories, as the recommender mixes them by default."""
+    histories = RaggedIntegers.from_arrow(users["history"], padding=-1)
+    return with_history_vectors(queries, histories, items, share=MIXTURE.history_share, decay=MIXTURE.history_decay)
 
 
 def with_priors(
     corpus: Corpus, logits: dict[str, ScoreBlock], surrogates: dict[str, ScoreBlock] | None
-) -> dict[str, dict[str, object]]:
+) -> dict[str, Figures]:
     """Choose the priors on the validation users, and measure the test users under each."""
-    nothing = PopularityPrior(weight=0.0)
-    priors = {"bare": nothing, "prior": corpus.tuning.choose(logits["tuning"])}
+    priors = {"bare": NO_PRIOR, "prior": corpus.tuning.choose(logits["tuning"])}
     if surrogates is not None:
         priors["prior+surrogate"] = corpus.tuning.choose(logits["tuning"], surrogates["tuning"])
+    return {kind: figures(corpus, prior, logits, surrogates) for kind, prior in priors.items()}
+
+
+def figures(
+    corpus: Corpus, prior: PopularityPrior, logits: dict[str, ScoreBlock], surrogates: dict[str, ScoreBlock] | None
+) -> Figures:
+    """Validation figure and test metrics under one prior."""
     return {
-        kind: {
-            "chosen": asdict(prior),
-            "validation": corpus.tuning.value(prior, logits["tuning"], surrogates and surrogates["tuning"]),
-            "test": measured(corpus.test, under(prior, corpus, logits["test"], surrogates and surrogates["test"])),
-        }
-        for kind, prior in priors.items()
+        "chosen": asdict(prior),
+        "validation": corpus.tuning.value(prior, logits["tuning"], surrogates and surrogates["tuning"]),
+        "test": measured(corpus.test, under(prior, corpus, logits["test"], surrogates and surrogates["test"])),
     }
 
 
@@ -222,9 +240,9 @@ def scored(queries: Tensor, items: Tensor, temperature: float) -> ScoreBlock:
     return lambda block: queries[block] @ items.T / temperature
 
 
-def show(name: str, runs: list[dict[str, dict[str, object]]]) -> dict[str, dict[str, object]]:
+def show(name: str, runs: list[dict[str, Figures]]) -> dict[str, Figures]:
     """Print and return the means over seeds with intervals over users."""
-    table: dict[str, dict[str, object]] = {}
+    table: dict[str, Figures] = {}
     for kind in runs[0]:
         per_user = {metric: np.mean([run[kind]["test"][metric] for run in runs], axis=0) for metric in METRICS}
         by_seed = [float(np.nanmean(run[kind]["test"]["recall@10"])) for run in runs]

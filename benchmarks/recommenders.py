@@ -15,7 +15,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,35 +30,53 @@ from coresift.evaluation import most_popular, predict_by_rates
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
 from coresift.recommenders import AdapterOptions, LanguageModelRecommender, build_recommender, with_histories
+from coresift.storage import fingerprint
 
 K = 50
-EXACT_USERS = 500
-"""Test users of exact likelihoods at most."""
+EXACT_USERS = 200
+"""Test users whose titles' exact likelihoods are measured, drawn at random."""
+DECODING = ("decoding", "beams")
+"""Options that no training depends on: rows that differ in these alone share their adapters."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: a recommender, its options, how it is trained."""
+    """One row of the table: a recommender, its options, how it is trained; 0 samples or users are all of them."""
 
     recommender: str
     options: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    adapter: dict[str, Any] = field(default_factory=dict)
     n_samples: int = 2048
     users: int = 0
 
 
 WRITING = {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}
+EVERY_LAYER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+TITLES: dict[str, Any] = {
+    "training": WRITING | {"epochs": 2},
+    "adapter": {"r": 64, "alpha": 64, "targets": EVERY_LAYER},
+    "n_samples": 0,
+}
 CASES = {
     "dense": Case("dense"),
     "dense_hard": Case("dense", {"hard_negatives": 4}),
     "dense_frequency": Case("dense", {"frequency_correction": True}),
     "dense_frozen_negatives": Case("dense", {"negative_gradients": False}),
-    "title_grounding": Case("title_generation", {"decoding": "grounding"}, WRITING),
-    "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, WRITING),
-    "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, WRITING, users=EXACT_USERS),
+    "title_grounding": Case("title_generation", {"decoding": "grounding"}, **TITLES),
+    "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, **TITLES),
+    "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, users=EXACT_USERS, **TITLES),
     "semantic_id": Case("semantic_id", {}, WRITING | {"epochs": 3}, n_samples=0),
     "yes_no": Case("yes_no", {}, WRITING, n_samples=4096),
 }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where cells and adapters are kept, and whether everything is made small."""
+
+    out: Path
+    quick: bool
 
 
 class Corpus:
@@ -105,25 +122,40 @@ def newest(folder: Path, dataset: str) -> pa.Table:
     return pq.read_table(max((folder / dataset).iterdir()) / Path(dataset).name)
 
 
-def measure(corpus: Corpus, case: Case, seed: int, quick: bool) -> dict[str, np.ndarray]:
+def measure(bench: Bench, corpus: Corpus, case: Case, seed: int, untuned: np.ndarray | None) -> dict[str, Any]:
     """Per-user (or per-impression) figures of the tuned, the untuned and the most popular side."""
-    torch.set_num_threads(max(1, torch.get_num_threads()))
+    test, prompts = corpus.tested(40 if bench.quick else case.users)
     shared: dict[str, Any] = {"base_model": corpus.base_model, "items": corpus.items, "random_state": seed}
     shared |= {"semantic_ids": corpus.semantic_ids, **case.options}
-    test, prompts = corpus.tested(40 if quick else case.users)
-    untuned = figures(build_recommender(case.recommender, **shared), test, prompts)
-    model = build_recommender(case.recommender, adapter=AdapterOptions(), **shared)
-    training = {"min_steps": 1, "validation_samples": 0} | ({} if case.training else {"min_steps": 128})
-    training |= case.training | ({"epochs": 2} if quick else {})
+    if untuned is None:
+        untuned = figures(build_recommender(case.recommender, **shared), test, prompts)
+    adapter, training = trained(bench, corpus, case, seed, shared)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        coreset = corpus.drawn(64 if quick and case.n_samples else case.n_samples, seed)
-        options = FineTuningOptions(**training)
-        fine_tune(model, corpus.prompts, coreset=coreset, work_folder=Path(folder), options=options, random_state=seed)
-    trained = time.perf_counter()
-    tuned = figures(model, test, prompts)
-    seconds = {"training": trained - started, "ranking": time.perf_counter() - trained}
+    tuned = figures(build_recommender(case.recommender, adapter_folder=adapter, **shared), test, prompts)
+    seconds = {"training": training, "ranking": time.perf_counter() - started}
     return {"tuned": tuned, "untuned": untuned, "popular": popular(corpus, case, test), **seconds}
+
+
+def trained(bench: Bench, corpus: Corpus, case: Case, seed: int, shared: dict[str, Any]) -> tuple[Path, float]:
+    """Folder of a tuned adapter and the seconds that training took; made once for all rows that train it."""
+    of_training = {name: value for name, value in case.options.items() if name not in DECODING}
+    described = (case.recommender, of_training, case.training, case.adapter, case.n_samples, seed, bench.quick)
+    folder = bench.out / f"adapter-{fingerprint(described)}"
+    took = folder / "seconds.json"
+    training = {"min_steps": 1, "validation_samples": 0} | ({} if case.training else {"min_steps": 128})
+    training |= case.training | ({"epochs": 2} if bench.quick else {})
+    started = time.perf_counter()
+    finished = fine_tune(
+        build_recommender(case.recommender, adapter=AdapterOptions(**case.adapter), **shared),
+        corpus.prompts,
+        coreset=corpus.drawn(64 if bench.quick and case.n_samples else case.n_samples, seed),
+        work_folder=folder,
+        options=FineTuningOptions(**training),
+        random_state=seed,
+    )
+    if not took.exists():
+        took.write_text(json.dumps(time.perf_counter() - started), encoding="utf-8")
+    return finished.folder, json.loads(took.read_text(encoding="utf-8"))
 
 
 def figures(recommender: LanguageModelRecommender, test: pa.Table, prompts: pa.Table) -> np.ndarray:
@@ -156,15 +188,18 @@ def of_clicks(probability: np.ndarray, test: pa.Table) -> np.ndarray:
     return np.stack([-click_log_losses(probability.astype(float), test["label"].to_numpy()), probability], axis=1)
 
 
-def cell(out: Path, name: str, corpus: Corpus, seed: int, quick: bool) -> dict[str, np.ndarray]:
-    """One measurement, read back where an earlier run left it."""
-    file = out / f"{name}-{seed}{'-quick' if quick else ''}.npz"
-    if not file.exists():
-        print(f"{name}, seed {seed}", flush=True)
-        draft = file.with_suffix(".draft.npz")
-        np.savez(draft, **measure(corpus, CASES[name], seed, quick))
-        draft.rename(file)
-    return dict(np.load(file))
+def cells(bench: Bench, name: str, corpus: Corpus, seeds: int) -> list[dict[str, np.ndarray]]:
+    """One row's measurements, those read back that an earlier run left; the untuned side is the first seed's."""
+    runs: list[dict[str, np.ndarray]] = []
+    for seed in range(seeds):
+        file = bench.out / f"{name}-{seed}{'-quick' if bench.quick else ''}.npz"
+        if not file.exists():
+            print(f"{name}, seed {seed}", flush=True)
+            draft = file.with_suffix(".draft.npz")
+            np.savez(draft, **measure(bench, corpus, CASES[name], seed, runs[0]["untuned"] if runs else None))
+            draft.rename(file)
+        runs.append(dict(np.load(file)))
+    return runs
 
 
 def report(name: str, runs: list[dict[str, np.ndarray]], labels: np.ndarray | None) -> dict[str, Any]:
@@ -196,20 +231,20 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(CASES), help="rows of the table, separated by commas")
     parser.add_argument("--quick", action="store_true", help="the tiny corpus, one seed, few steps")
     options = parser.parse_args()
-    out = options.out.resolve()
-    out.mkdir(parents=True, exist_ok=True)
+    bench = Bench(options.out.resolve(), options.quick)
+    bench.out.mkdir(parents=True, exist_ok=True)
     environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
     table, corpora = {}, {}
     for name in options.only.split(","):
         clicks = CASES[name].recommender == "yes_no"
         kind = ("yes_no", "click") if clicks else ("semantic_id", "all_prefixes")
         if kind not in corpora:
-            corpora[kind] = Corpus(out / f"corpus-{environment}-{kind[0]}", kind[0], environment, kind[1])
+            corpora[kind] = Corpus(bench.out / f"corpus-{environment}-{kind[0]}", kind[0], environment, kind[1])
         corpus = corpora[kind]
-        runs = [cell(out, name, corpus, seed, options.quick) for seed in range(seeds)]
+        runs = cells(bench, name, corpus, seeds)
         tested = corpus.tested(40 if options.quick else CASES[name].users)[0]
         table[name] = report(name, runs, tested["label"].to_numpy() if clicks else None)
-    (out / "table.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    (bench.out / "table.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ class FixedRecommender:
 class ScoringRecommender(FixedRecommender):
     """Also gives the scores themselves."""
 
+    histories: list[list[int]]
+
     def item_logits(self, prompts: pa.Table):
+        self.histories = prompts["history"].to_pylist()
         states = STATES[torch.tensor(prompts["sample_id"].to_pylist())]
         return lambda block: states[block] @ VECTORS.T
 
@@ -96,7 +99,9 @@ def test_priors_are_rows_of_their_own_and_need_scores() -> None:
     tuning = prior_tuning(users, log, 4, n_users=2)
     helper = SurrogateScores(*surrogate_tensors())
     given = {"method": "tuned", "k": 2, "tuning": tuning}
-    table, chosen = rank_with_priors(ScoringRecommender(), prompts, users, surrogate=helper, **given)
+    recommender = ScoringRecommender()
+    table, chosen = rank_with_priors(recommender, prompts, users, surrogate=helper, **given)
+    assert recommender.histories == [[1, 2], [0], [1]]
     assert [entry["method"] for entry in chosen] == ["tuned+prior", "tuned+prior+surrogate"]
     assert table["method"].unique().to_pylist() == ["tuned", "tuned+prior", "tuned+prior+surrogate"]
     bare = rank_recommender(FixedRecommender(), prompts, users, method="tuned", k=2)

@@ -115,3 +115,13 @@ def test_without_validation_users_for_it_there_are_no_rows_with_a_prior(tmp_path
         name for name in WITH_PRIORS if "+" not in name
     ]
     assert outputs["metrics"]["priors"] == []
+
+
+def test_all_methods_are_measured_on_the_test_samples_that_were_drawn(tmp_path):
+    few = EvaluationParameters(n_resamples=100, test_samples=5)
+    outputs = run(create_pipeline(), world(tmp_path) | {"params:evaluation": few})
+    assert outputs["metrics"]["users"] == 5
+    by_method = outputs["user_metrics"].group_by("method").aggregate([("sample_id", "distinct")]).to_pylist()
+    assert {frozenset(row["sample_id_distinct"]) for row in by_method} == {
+        frozenset(outputs["rankings"]["sample_id"].to_pylist())
+    }

@@ -32,16 +32,27 @@ def test_vectors_do_not_depend_on_batch_or_padding(kind, pooling):
     torch.testing.assert_close(together.norm(dim=1), torch.ones(9))
 
 
-def test_ranking_equals_the_plain_product_without_seen_items():
-    recommender = adapted()
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_ranking_equals_the_plain_product_without_seen_items(share):
+    recommender = adapted(history_share=share)
     prompts = prompts_table(7)
-    scores = recommender.prompt_vectors(prompts) @ recommender.item_vectors().T
+    scores = recommender.query_vectors(prompts) @ recommender.item_vectors().T
     for row, history in enumerate(prompts["history"].to_pylist()):
         scores[row, history] = -torch.inf
     ids, values = recommender.rank(prompts, 5, prompts["history"].combine_chunks())
     expected = scores.topk(5)
     torch.testing.assert_close(values, expected.values)
     assert torch.equal(ids, expected.indices)
+
+
+def test_histories_change_what_ranks_and_not_what_is_trained():
+    prompts = prompts_table(7)
+    alone, mixed = adapted(history_share=0.0), adapted(history_share=0.4)
+    assert torch.equal(alone.query_vectors(prompts), alone.prompt_vectors(prompts))
+    assert torch.equal(mixed.query_vectors(prompts.drop_columns("history")), mixed.prompt_vectors(prompts))
+    assert not torch.allclose(mixed.query_vectors(prompts), mixed.prompt_vectors(prompts), atol=1e-2)
+    losses = [it.sample_loss(it.model.eval(), next(iter(it.batches(prompts, 7)))) for it in (alone, mixed)]
+    assert torch.equal(*losses)
 
 
 @pytest.mark.parametrize("kind", ["llama", "bert"])

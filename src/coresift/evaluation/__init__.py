@@ -12,6 +12,7 @@ from coresift.evaluation.both_ways import (
 )
 from coresift.evaluation.click_predictions import predict_by_rates, predict_clicks, predictions_of
 from coresift.evaluation.click_scoring import evaluate_clicks
+from coresift.evaluation.drawn_test_samples import draw_test_samples
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
 from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
 from coresift.evaluation.plots import plot_intervals
@@ -37,6 +38,7 @@ __all__ = [
     "compare_runs",
     "comparison_lines",
     "corpus_facts",
+    "draw_test_samples",
     "evaluate_clicks",
     "evaluate_rankings",
     "evaluate_slices",

@@ -56,9 +56,18 @@ def rank_recommender(
     if not isinstance(recommender, RankingRecommender):
         raise ValueError(f"recommender {recommender.name} predicts clicks and ranks nothing: run it on click samples.")
     users = samples_to_test(samples)
-    chosen = with_histories(prompts.take(rows_of_prompts(users, prompts)), users)
+    chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
     return both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+
+
+def prompts_with_histories(users: pa.Table, prompts: pa.Table) -> pa.Table:
+    """Return every sample's prompt and its ``history``, in the order of the samples.
+
+    Raises:
+        ValueError: a sample has no prompt.
+    """
+    return with_histories(prompts.take(rows_of_prompts(users, prompts)), users)
 
 
 def rows_of_prompts(users: pa.Table, prompts: pa.Table) -> pa.Array:

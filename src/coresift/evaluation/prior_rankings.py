@@ -13,9 +13,9 @@ from coresift.evaluation.labels import PRIOR_SUFFIX, SURROGATE_SUFFIX
 from coresift.evaluation.methods import (
     both_tables,
     check_same_surrogate,
+    prompts_with_histories,
     rank_recommender,
     rank_surrogate,
-    rows_of_prompts,
     samples_to_test,
     surrogate_states_of,
 )
@@ -34,7 +34,10 @@ class ItemScorer(Protocol):
     """A recommender that scores every item, so that other terms can be added to its scores."""
 
     def item_logits(self, prompts: pa.Table) -> ScoreBlock:
-        """Return what maps a slice of the prompts to logits (b, M): similarity divided by the temperature."""
+        """Return what maps a slice of the prompts to logits (b, M): similarity divided by the temperature.
+
+        Prompts come with a ``history`` column, as for ``rank``.
+        """
 
 
 def rank_with_priors(
@@ -67,8 +70,8 @@ def rank_with_priors(
         return rank_recommender(recommender, prompts, samples, method=method, k=k), []
     users = samples_to_test(samples)
     logger.info("Ranking the catalogue for %d test users, bare and with priors: %s.", len(users), method)
-    rows = [rows_of_prompts(part, prompts) for part in (users, tuning.samples)]
-    logits = recommender.item_logits(prompts.take(pa.chunked_array(rows)))
+    everybody = pa.concat_tables([part.select(["sample_id", "history"]) for part in (users, tuning.samples)])
+    logits = recommender.item_logits(prompts_with_histories(everybody, prompts))
     return _all_kinds(users, logits, method=method, k=k, tuning=tuning, surrogate=surrogate)
 
 

@@ -1,7 +1,7 @@
 """The dense recommender: one language model embeds prompts and items; the score is their cosine.
 
 A hierarchical language model recommender in the manner of HLLM (arXiv 2409.12740), tuned with LoRA and a sampled
-softmax. It takes encoders and decoders.
+softmax; for ranking, the history's item vectors are mixed into the prompt's. It takes encoders and decoders.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from coresift.recommenders.adapters import weights_fingerprint, without_adapter
 from coresift.recommenders.dense_negatives import draw_hard_negatives, log_expected_counts, nearest_items
 from coresift.recommenders.dense_rows import DenseRows
 from coresift.recommenders.evaluating import evaluating
+from coresift.recommenders.history_vectors import with_history_vectors
 from coresift.recommenders.language_model import LanguageModelRecommender
 from coresift.recommenders.length_order import in_length_order
 from coresift.recommenders.parts import Parts
@@ -55,6 +56,9 @@ class DenseRecommender(LanguageModelRecommender):
         hard_negatives: Items per sample that are like its target for the base model, added to a training step's pool.
         frequency_correction: Take the logarithm of an item's expected count in the pool from its logit.
         negative_gradients: Embed items that are no target of the batch with gradients; without, they cost less.
+        history_share: Share of the history's items, as embedded, in the vector that a prompt is ranked with, 0 to 1;
+            training reads prompts alone.
+        history_decay: Weight of every item of the history, relative to the next newer one.
         dtype: Precision of the model's products; vectors and losses stay float32.
         random_state: Seed of the fixed negatives.
 
@@ -78,6 +82,8 @@ class DenseRecommender(LanguageModelRecommender):
         hard_negatives: int = 0,
         frequency_correction: bool = False,
         negative_gradients: bool = True,
+        history_share: float = 0.4,
+        history_decay: float = 0.75,
         dtype: torch.dtype = torch.float32,
         random_state: int = 0,
     ) -> None:
@@ -90,6 +96,8 @@ class DenseRecommender(LanguageModelRecommender):
         self.n_hard = hard_negatives
         self.frequency_correction = frequency_correction
         self.negative_gradients = negative_gradients
+        self.history_share = history_share
+        self.history_decay = history_decay
         self.n_items = len(item_texts)
         self.item_tokens = RaggedIntegers.from_texts(
             item_texts, tokenizer, padding=self.padding, max_tokens=ITEM_TOKENS
@@ -212,19 +220,29 @@ class DenseRecommender(LanguageModelRecommender):
         """The k best items of every prompt: ids (N, k) int64, best first, and cosines (N, k) float32.
 
         Args:
-            prompts: N prompts.
+            prompts: N prompts, optionally with a ``history`` column.
             k: Length of every list.
             seen: Per prompt the items that must not appear.
         """
-        return top_items(self.prompt_vectors(prompts), self.item_vectors(), k, seen=seen)
+        return top_items(self.query_vectors(prompts), self.item_vectors(), k, seen=seen)
 
     def item_logits(self, prompts: pa.Table) -> Callable[[slice], Tensor]:
         """What scores a slice of the prompts against every item: cosines (b, M) divided by the temperature."""
-        queries, items = self.prompt_vectors(prompts), self.item_vectors()
+        queries, items = self.query_vectors(prompts), self.item_vectors()
         return lambda block: queries[block] @ items.T / self.temperature
 
+    def query_vectors(self, prompts: pa.Table) -> Tensor:
+        """What prompts are ranked with: unit vectors (N, d) of each and of the items of its ``history`` column."""
+        return with_history_vectors(
+            self.prompt_vectors(prompts),
+            self.rows(prompts).history,
+            self.item_vectors(),
+            share=self.history_share,
+            decay=self.history_decay,
+        )
+
     def prompt_vectors(self, prompts: pa.Table) -> Tensor:
-        """Unit vectors (N, d) of the prompts, in their order, dropout off."""
+        """Unit vectors (N, d) of the prompts alone, in their order, dropout off."""
         rows = self.rows(prompts)
         return self.encode(rows.tokens, sample_id=rows.sample_id, description="Embedding prompts")
 

@@ -37,6 +37,7 @@ def rank_with_language_model(
         KS,
         SurrogateScores,
         combine_rankings,
+        draw_test_samples,
         masked_rankings,
         outputs_of,
         predictions_of,
@@ -47,6 +48,7 @@ def rank_with_language_model(
     from coresift.recommenders import build_recommender
 
     use_threads(threads.root)
+    samples = draw_test_samples(samples, parameters.test_samples, random_state=seed.root)
     shared: dict[str, Any] = {"base_model": base_model, "items": items, "device": device.root, "dtype": dtype.root}
     shared |= recommender.options() | {"random_state": seed.root, "semantic_ids": semantic_ids}
     shared["item_counts"] = training_counts(interactions, items.num_rows)
@@ -83,6 +85,7 @@ def rank_with_baselines(
     from coresift.evaluation import (
         KS,
         combine_rankings,
+        draw_test_samples,
         predict_by_rates,
         prior_tuning,
         rank_baselines,
@@ -90,6 +93,7 @@ def rank_with_baselines(
     )
     from coresift.storage import empty_table
 
+    samples = draw_test_samples(samples, parameters.test_samples, random_state=seed.root)
     if recommender.name == PREDICTS_CLICKS:
         return empty_table("method_rankings"), predict_by_rates(samples), []
     use_threads(threads.root)
@@ -121,6 +125,7 @@ def measure_rankings(
         combine_rankings,
         compare_runs,
         corpus_facts,
+        draw_test_samples,
         evaluate_clicks,
         evaluate_rankings,
         evaluate_slices,
@@ -129,6 +134,7 @@ def measure_rankings(
         write_report,
     )
 
+    samples = draw_test_samples(samples, parameters.test_samples, random_state=seed.root)
     draws: dict[str, Any] = {"n_resamples": parameters.n_resamples, "random_state": seed.root}
     if recommender.name == PREDICTS_CLICKS:
         predictions = combine_rankings(recommender_predictions, baseline_predictions)

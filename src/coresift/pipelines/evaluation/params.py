@@ -10,6 +10,9 @@ from coresift.parameters import StrictParameters
 class EvaluationParameters(StrictParameters):
     """How figures are measured; the protocol itself is fixed."""
 
+    test_samples: int = Field(
+        0, ge=0, description="Test samples that all methods are measured on, drawn at random; 0: all of them."
+    )
     n_resamples: int = Field(10_000, ge=100, description="Bootstrap draws of users behind every interval.")
     prior_users: int = Field(
         4000, ge=0, description="Validation users that the recent-popularity prior is chosen on; 0: no rows with it."
