@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from coresift.cli import run
+from coresift.pipelines.selection.params import SelectionParameters
 
 HOUR = 3_600_000
 INTERACTIONS = pa.table(
@@ -56,20 +57,32 @@ def expect(result: Result, data_dir: Path, *words: str) -> None:
     assert not [path for path in data_dir.glob("**/*") if path.is_file()], "something was written"
 
 
+WITHOUT_NORMS = "attribution.gradient_norms.enabled=false"
+
+
 @pytest.mark.parametrize(
-    "parameters",
+    ("parameters", "lacking"),
     [
-        ["selection.method=less"],
-        ["selection.method=gist"],
-        ["selection.options.goracs.representation=gradient_feature"],
-        ["selection.options.goracs.gradient_term=alignment"],
+        (["selection.method=less"], "features"),
+        (["selection.method=gist"], "features"),
+        (["selection.options.goracs.representation=gradient_feature"], "features"),
+        (["selection.options.goracs.gradient_term=alignment"], "features"),
+        ([WITHOUT_NORMS], "norms"),
+        ([WITHOUT_NORMS, "selection.method=dealrec"], "norms"),
+        ([WITHOUT_NORMS, "selection.method=goracs_greedy"], "norms"),
+        ([WITHOUT_NORMS, "selection.method=ccs", "selection.options.ccs.score=gradient_norm"], "norms"),
     ],
 )
-def test_features_that_nobody_is_told_to_make_stop_the_run_at_once(
-    kedro_run: Callable[..., Result], tmp_path: Path, parameters: list[str]
+def test_gradients_that_nobody_is_told_to_measure_stop_the_run_at_once(
+    kedro_run: Callable[..., Result], tmp_path: Path, parameters: list[str], lacking: str
 ) -> None:
-    words = "reads gradient features: set attribution.gradient_features.enabled to true"
+    words = f"reads gradient {lacking}: set attribution.gradient_{lacking}.enabled to true"
     expect(kedro_run("selection.budget=4", *parameters, pipelines="__default__"), tmp_path / "data", words)
+
+
+@pytest.mark.parametrize("options", [{"method": "random"}, {"options": {"goracs": {"gradient_weight": 0.0}}}])
+def test_selection_that_reads_no_norms_does_without(options: dict[str, object]) -> None:
+    assert not SelectionParameters.model_validate(options).reads_gradient_norms
 
 
 def test_good_input_passes(kedro_run: Callable[..., Result], tmp_path: Path) -> None:

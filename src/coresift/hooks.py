@@ -122,32 +122,39 @@ class ParametersHook:
 
 
 class SelectionHook:
-    """Stops a run early whose selection is going to lack something: gradient features, or enough training samples."""
+    """Stops a run early whose selection is going to lack something: a kind of gradients, or enough training samples."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember what selection is going to ask for, and whether gradient features are made."""
+        """Remember what selection is going to ask for, and which gradients are measured."""
         raw = context.config_loader["parameters"]
         self._selection = raw.get("selection", {})
-        self._makes_features = raw.get("attribution", {}).get("gradient_features", {}).get("enabled", False)
+        self._attribution = raw.get("attribution", {})
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Compare the features that the method reads with those that this run makes.
+        """Compare the gradients that the method reads with those that this run measures.
 
         Raises:
-            ValueError: If the method needs gradient features and attribution is told not to measure them.
+            ValueError: If the method needs gradients that attribution is told not to measure.
         """
-        if self._makes_features or not {"gradient_features", "coreset"} <= pipeline.all_outputs():
+        if "coreset" not in pipeline.all_outputs():
             return
         from coresift.pipelines.selection.params import SelectionParameters
 
         selection = SelectionParameters.model_validate(self._selection)
-        if selection.reads_gradient_features:
-            raise ValueError(
-                f"selection.method {selection.method} with these options reads gradient features: set "
-                "attribution.gradient_features.enabled to true"
-            )
+        for dataset, needed in (
+            ("gradient_features", selection.reads_gradient_features),
+            ("gradient_norms", selection.reads_gradient_norms),
+        ):
+            if needed and dataset in pipeline.all_outputs() and not self._measures(dataset):
+                raise ValueError(
+                    f"selection.method {selection.method} with these options reads {dataset.replace('_', ' ')}: set "
+                    f"attribution.{dataset}.enabled to true"
+                )
+
+    def _measures(self, dataset: str) -> bool:
+        return bool(self._attribution.get(dataset, {}).get("enabled", False))
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any]) -> None:

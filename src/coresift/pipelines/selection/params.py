@@ -112,3 +112,16 @@ class SelectionParameters(StrictParameters):
             or getattr(options, "representation", None) == "gradient_feature"
             or getattr(options, "gradient_term", None) == "alignment"
         )
+
+    @property
+    def reads_gradient_norms(self) -> bool:
+        """Whether the chosen method needs the dataset ``gradient_norms``."""
+        options = getattr(self.options, self.method, None)
+        rewards_norms = (
+            getattr(options, "gradient_weight", 0) > 0 and getattr(options, "gradient_term", "norm") == "norm"
+        )
+        return (
+            self.method in ("dealrec", "dealrec_shuffled")
+            or getattr(options, "score", None) == "gradient_norm"
+            or rewards_norms
+        )
