@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
+from finished_run import newest, newest_table
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional
@@ -177,14 +177,9 @@ def influence_cell(repetitions: int) -> Cell:
     return in_turns({"forward": forward, "scoring": scoring}, repetitions)
 
 
-def newest(data: Path, dataset: str) -> Path:
-    """Path of a dataset's newest version."""
-    return max((data / dataset).iterdir()) / Path(dataset).name
-
-
 def stage_cell(data: Path) -> Cell:
     """The influence stage of a finished run."""
-    samples = pq.read_table(newest(data, "primary/samples.parquet"))
+    samples = newest_table(data, "primary/samples.parquet")
     model = load_surrogate(newest(data, "surrogate/surrogate_weights"))
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
     train, valid = (surrogate_batches(by_length, 512, split=split) for split in (0, 1))
@@ -200,15 +195,13 @@ def stage_cell(data: Path) -> Cell:
 
 def pass_cell(data: Path, dtype: str, parameters: str) -> Cell:
     """The gradient pass of a finished run on batches drawn from it, and what it takes for all samples."""
-    prompts = pq.read_table(newest(data, "primary/prompts.parquet"))
+    prompts = newest_table(data, "primary/prompts.parquet")
     train = prompts.filter(pc.equal(prompts["split"], 0))
-    ordered = with_histories(train, pq.read_table(newest(data, "primary/samples.parquet"))).take(
-        order_by_length(train, 64)
-    )
+    ordered = with_histories(train, newest_table(data, "primary/samples.parquet")).take(order_by_length(train, 64))
     recommender = build_recommender(
         "dense",
         base_model=newest(data, "primary/base_model"),
-        items=pq.read_table(newest(data, "intermediate/items.parquet")),
+        items=newest_table(data, "intermediate/items.parquet"),
         adapter=AdapterOptions(),
         device="cpu",
         dtype=dtype,

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from finished_run import newest, newest_table
 
 from coresift.compute import use_threads
 from coresift.finetuning import FineTuningOptions, fine_tune
@@ -53,21 +53,16 @@ class Shop:
             command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
             subprocess.run([*command, "--pipelines", STAGES, "--params", values], check=True)
             (folder / "whole").touch()
-        self.items = pq.read_table(newest(folder, "intermediate/items.parquet"))
-        self.samples = pq.read_table(newest(folder, "primary/samples.parquet"))
-        self.prompts = pq.read_table(newest(folder, "primary/prompts.parquet"))
+        self.items = newest_table(folder, "intermediate/items.parquet")
+        self.samples = newest_table(folder, "primary/samples.parquet")
+        self.prompts = newest_table(folder, "primary/prompts.parquet")
         self.base_model = newest(folder, "primary/base_model")
         tensors = {name: read_tensors(newest(folder, f"feature/{name}.safetensors")) for name in FEATURES}
         tensors["surrogate_states"] = read_tensors(newest(folder, "surrogate/surrogate_states.safetensors"))
-        scores = pq.read_table(newest(folder, "surrogate/sample_scores.parquet"))
+        scores = newest_table(folder, "surrogate/sample_scores.parquet")
         self.pool = assemble_pool(self.samples, self.prompts, tensors, scores)
         self.test = self.samples.filter(pc.equal(self.samples["split"], 2))
         self.questions = self.prompts.filter(pc.is_in(self.prompts["sample_id"], self.test["sample_id"]))
-
-
-def newest(folder: Path, dataset: str) -> Path:
-    """Path of a dataset's newest version."""
-    return max((folder / dataset).iterdir()) / Path(dataset).name
 
 
 def measure(shop: Shop, case: str, seed: int, *, quick: bool) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
+from finished_run import newest, newest_table
 from torch import Tensor
 from transformers import LogitsProcessorList
 
@@ -46,7 +46,7 @@ class Race:
         prompts = newest_table(data, "primary/prompts.parquet")
         model = build_recommender(
             "title_generation",
-            base_model=max((data / "primary/base_model").iterdir()) / "base_model",
+            base_model=newest(data, "primary/base_model"),
             items=items,
             beams=beams,
         )
@@ -110,11 +110,6 @@ def plain_tree(recommender: TitleGenerationRecommender) -> dict[tuple[int, ...],
             allowed[paths[parent]] = []
         allowed[paths[parent]].append(token)
     return allowed
-
-
-def newest_table(data: Path, dataset: str):  # noqa: ANN201 - an Arrow table
-    """A table's newest version."""
-    return pq.read_table(max((data / dataset).iterdir()) / Path(dataset).name)
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from finished_run import newest, newest_table
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -89,11 +90,11 @@ class Corpus:
     """What a finished run left: samples, prompts, items, interactions, surrogate."""
 
     def __init__(self, data: Path, *, n_test: int, n_tuning: int) -> None:
-        read = lambda name: pq.read_table(newest(data, name))  # noqa: E731
-        self.items, self.samples = read("intermediate/items.parquet"), read("primary/samples.parquet")
+        self.items = newest_table(data, "intermediate/items.parquet")
+        self.samples = newest_table(data, "primary/samples.parquet")
         self.base_model = newest(data, "primary/base_model")
-        self.prompts = with_histories(read("primary/prompts.parquet"), self.samples)
-        interactions = read("intermediate/interactions.parquet")
+        self.prompts = with_histories(newest_table(data, "primary/prompts.parquet"), self.samples)
+        interactions = newest_table(data, "intermediate/interactions.parquet")
         self.train = self.samples.filter(pc.equal(self.samples["split"], 0))
         self.data = data
         test = self.samples.filter(pc.equal(self.samples["split"], TEST))
@@ -118,7 +119,7 @@ class Corpus:
         file = work / f"coreset-{fingerprint(selection)}.parquet"
         if not file.exists():
             features = {name: read_tensors(newest(self.data, f"{room}.safetensors")) for name, room in FEATURES.items()}
-            scores = pq.read_table(newest(self.data, "surrogate/sample_scores.parquet"))
+            scores = newest_table(self.data, "surrogate/sample_scores.parquet")
             pool = assemble_pool(self.samples, self.prompts, features, scores)
             made = choose(pool, selection[0], budget=N_SAMPLES, random_state=0, **selection[1])
             with atomic_file(file) as draft:
@@ -133,11 +134,6 @@ class Corpus:
         """The surrogate's logits of some samples."""
         states = self.state(users)
         return lambda block: states[block] @ self.surrogate_items.T
-
-
-def newest(data: Path, dataset: str) -> Path:
-    """Path of a dataset's newest version."""
-    return max((data / dataset).iterdir()) / Path(dataset).name
 
 
 def tuned(corpus: Corpus, step: Step, seed: int, folder: Path, options: argparse.Namespace) -> DenseRecommender:

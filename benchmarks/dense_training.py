@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
+from finished_run import newest, newest_table
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
@@ -42,9 +42,9 @@ class Corpus:
     """The newest samples, prompts, items and base model of a finished run."""
 
     def __init__(self, data: Path, n_users: int) -> None:
-        self.items = pq.read_table(newest(data, "intermediate/items.parquet"))
-        self.samples = pq.read_table(newest(data, "primary/samples.parquet"))
-        self.prompts = pq.read_table(newest(data, "primary/prompts.parquet"))
+        self.items = newest_table(data, "intermediate/items.parquet")
+        self.samples = newest_table(data, "primary/samples.parquet")
+        self.prompts = newest_table(data, "primary/prompts.parquet")
         self.base_model = newest(data, "primary/base_model")
         self.train = self.samples.filter(pc.equal(self.samples["split"], 0))
         test = self.samples.filter(pc.equal(self.samples["split"], 2))
@@ -57,16 +57,10 @@ class Corpus:
         return self.train.take(np.sort(rows))
 
 
-def newest(data: Path, dataset: str) -> Path:
-    """Path of a dataset's newest version."""
-    return max((data / dataset).iterdir()) / Path(dataset).name
-
-
 def project(corpus: Corpus, seed: int, steps: int) -> Tensor:
-    """Top items (U, 50) after training with the project's default settings."""
-    recommender = build_recommender(
-        "dense", base_model=corpus.base_model, items=corpus.items, adapter=AdapterOptions(), random_state=seed
-    )
+    """Top items (U, 50) of the prompts alone, as the plain recipe ranks, after training with the default settings."""
+    built: dict[str, object] = {"base_model": corpus.base_model, "items": corpus.items, "history_share": 0.0}
+    recommender = build_recommender("dense", adapter=AdapterOptions(), random_state=seed, **built)
     weights = pa.array(np.ones(N_SAMPLES), pa.float32())
     coreset = pa.table({"sample_id": corpus.draw(seed)["sample_id"], "weight": weights})
     options = FineTuningOptions(validation_samples=0, **({"epochs": 1, "min_steps": steps} if steps else {}))

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import torch
+from finished_run import newest, newest_table
 
 from coresift.evaluation import most_popular, predict_by_rates
 from coresift.finetuning import FineTuningOptions, fine_tune
@@ -96,12 +96,12 @@ class Corpus:
             command += ["--pipelines=ingestion,foundation,prompting", "--params", ",".join(values)]
             subprocess.run(command, check=True)
             (folder / "whole").touch()
-        self.items = newest(folder, "intermediate/items.parquet")
-        self.interactions = newest(folder, "intermediate/interactions.parquet")
-        self.samples = newest(folder, "primary/samples.parquet")
-        self.prompts = with_histories(newest(folder, "primary/prompts.parquet"), self.samples)
-        self.semantic_ids = newest(folder, "primary/semantic_ids.parquet")
-        self.base_model = max((folder / "primary/base_model").iterdir()) / "base_model"
+        self.items = newest_table(folder, "intermediate/items.parquet")
+        self.interactions = newest_table(folder, "intermediate/interactions.parquet")
+        self.samples = newest_table(folder, "primary/samples.parquet")
+        self.prompts = with_histories(newest_table(folder, "primary/prompts.parquet"), self.samples)
+        self.semantic_ids = newest_table(folder, "primary/semantic_ids.parquet")
+        self.base_model = newest(folder, "primary/base_model")
 
     def tested(self, n_users: int) -> tuple[pa.Table, pa.Table]:
         """Test samples and their prompts, at most ``n_users`` of them drawn at random; 0 takes all."""
@@ -115,11 +115,6 @@ class Corpus:
         train = self.samples.filter(pc.equal(self.samples["split"], 0))["sample_id"].to_numpy()
         ids = np.sort(np.random.default_rng(seed).permutation(train)[: count or len(train)])
         return pa.table({"sample_id": pa.array(ids, pa.int32()), "weight": pa.array(np.ones(len(ids)), pa.float32())})
-
-
-def newest(folder: Path, dataset: str) -> pa.Table:
-    """A table's newest version."""
-    return pq.read_table(max((folder / dataset).iterdir()) / Path(dataset).name)
 
 
 def measure(bench: Bench, corpus: Corpus, case: Case, seed: int, untuned: np.ndarray | None) -> dict[str, Any]:

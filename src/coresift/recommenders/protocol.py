@@ -98,7 +98,10 @@ class RankingRecommender(Recommender, Protocol):
     """A language model that ranks the catalogue for a prompt."""
 
     def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[Tensor, Tensor]:
-        """The k best items of every prompt: ids (N, k) int64 and scores (N, k) float32; -1 pads short lists."""
+        """The k best items of every prompt: ids (N, k) int64 and scores (N, k) float32; -1 pads short lists.
+
+        Prompts bring a ``history`` column where the recommender ranks by it.
+        """
 
 
 @runtime_checkable
