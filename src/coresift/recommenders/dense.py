@@ -233,17 +233,15 @@ class DenseRecommender(LanguageModelRecommender):
 
     def query_vectors(self, prompts: pa.Table) -> Tensor:
         """What prompts are ranked with: unit vectors (N, d) of each and of the items of its ``history`` column."""
-        return with_history_vectors(
-            self.prompt_vectors(prompts),
-            self.rows(prompts).history,
-            self.item_vectors(),
-            share=self.history_share,
-            decay=self.history_decay,
-        )
+        rows = self.rows(prompts)
+        mixture = {"share": self.history_share, "decay": self.history_decay}
+        return with_history_vectors(self._prompt_vectors(rows), rows.history, self.item_vectors(), **mixture)
 
     def prompt_vectors(self, prompts: pa.Table) -> Tensor:
         """Unit vectors (N, d) of the prompts alone, in their order, dropout off."""
-        rows = self.rows(prompts)
+        return self._prompt_vectors(self.rows(prompts))
+
+    def _prompt_vectors(self, rows: DenseRows) -> Tensor:
         return self.encode(rows.tokens, sample_id=rows.sample_id, description="Embedding prompts")
 
     def item_vectors(self) -> Tensor:
