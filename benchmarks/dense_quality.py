@@ -56,9 +56,13 @@ Figures = dict[str, object]
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the ladder: what is trained, on what, and how; `selection` names a method and its options."""
+    """One step of the ladder: what is trained, on what, and how.
+
+    `selection` names a method and its options; `active_lately` draws among the users that the validation split knows.
+    """
 
     tuned: bool = True
+    active_lately: bool = False
     selection: tuple[str, dict[str, object]] | None = None
     personalised: bool = False
     training: dict[str, object] = field(default_factory=dict)
@@ -77,6 +81,7 @@ LADDER = {
     "hard_negatives": Step(recommender={"hard_negatives": 4}),
     "frequency_correction": Step(recommender={"frequency_correction": True}),
     "frozen_negatives": Step(recommender={"negative_gradients": False}),
+    "active_lately": Step(active_lately=True),
     "goracs": Step(selection=("goracs", {})),
     "goracs_distances": Step(selection=("goracs", {"gradient_weight": 0.0})),
     "goracs_states": Step(selection=("goracs", {"gradient_weight": 0.0, "representation": "state"})),
@@ -110,9 +115,13 @@ class Corpus:
         """The training samples of a seed, weighing the same, or what the step's selector chose."""
         if step.selection:
             return self.chosen(step.selection, work)
-        rows = np.sort(np.random.default_rng(seed).choice(len(self.train), N_SAMPLES, replace=False))
+        drawn_from = self.train
+        if step.active_lately:
+            lately = self.samples.filter(pc.equal(self.samples["split"], VALID))["user_id"].combine_chunks()
+            drawn_from = self.train.filter(pc.is_in(self.train["user_id"], value_set=lately))
+        rows = np.sort(np.random.default_rng(seed).choice(len(drawn_from), N_SAMPLES, replace=False))
         weights = pa.array(np.ones(N_SAMPLES), pa.float32())
-        return pa.table({"sample_id": self.train.take(rows)["sample_id"], "weight": weights})
+        return pa.table({"sample_id": drawn_from.take(rows)["sample_id"], "weight": weights})
 
     def chosen(self, selection: tuple[str, dict[str, object]], work: Path) -> pa.Table:
         """A selector's coreset, made once."""
