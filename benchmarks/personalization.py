@@ -18,7 +18,8 @@ samples of a seed:
     <side>+din        logistic stacking of the side's logit and DIN's, fitted on validation samples
 
 A cell is one side, selection and seed; it is kept as JSON in benchmarks/results/, and a killed run goes on after it.
-Floors: always guessing (AUC .5), the user's own share of liked ratings, and DIN alone.
+Floors: always guessing (AUC .5), the untuned model, DIN, and the shares of liked ratings of the user before and of the
+item.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from coresift.corpus import Source, ingest
+from coresift.evaluation import predict_by_rates
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import build_base_model, load_tokenizer
 from coresift.personalization import RecLoraConfig, SampleStates
@@ -206,16 +208,23 @@ def click_cell(clicks: Clicks, side: str, selection: str, seed: int) -> dict[str
 
 
 def floors(clicks: Clicks) -> dict[str, dict[str, float]]:
-    """What needs no language model: DIN alone, and the share of liked ratings among the user's earlier ones."""
+    """What needs no tuned model: the untuned one, DIN, and the shares of likes of the user before and of the item."""
     label = np.asarray(clicks.part(2)["label"])
     samples = clicks.corpus.samples
-    tested = samples.filter(pc.is_in(samples["sample_id"], value_set=clicks.part(2)["sample_id"].combine_chunks()))
+    wanted = clicks.part(2)["sample_id"].combine_chunks()
+    tested = samples.filter(pc.is_in(samples["sample_id"], value_set=wanted))
     liked = [
         (sum(r >= 4 for r in ratings) + 1) / (len(ratings) + 2) for ratings in tested["history_ratings"].to_pylist()
     ]
+    rates = predict_by_rates(samples)
+    of_items = rates.filter(pc.equal(rates["method"], "item_click_rate")).sort_by("sample_id")
+    of_items = of_items.filter(pc.is_in(of_items["sample_id"], value_set=wanted))
+    untuned = build_recommender("yes_no", base_model=clicks.base_model, items=clicks.corpus.items)
     return {
+        "untuned": click_metrics(untuned.click_probabilities(clicks.part(2)).numpy(), label),
         "din": click_metrics(_sigmoid(clicks.of_part(clicks.din_logit, 2)), label),
         "user_mean": click_metrics(np.array(liked), label),
+        "item_mean": click_metrics(np.asarray(of_items["probability"], dtype=np.float64), label),
     }
 
 

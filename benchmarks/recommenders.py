@@ -51,9 +51,12 @@ class Case:
     users: int = 0
 
 
+RANKING = {"recommender.name": "semantic_id", "ingestion.samples": "all_prefixes"}
+CLICKS = {"recommender.name": "yes_no", "ingestion.samples": "click", "ingestion.negatives": 1}
+"""Beside every liked item one that the user never met: a quality that no title tells is not all there is to know."""
 WRITING = {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}
 EVERY_LAYER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-TITLES: dict[str, Any] = {
+WRITTEN: dict[str, Any] = {
     "training": WRITING | {"epochs": 2},
     "adapter": {"r": 64, "alpha": 64, "targets": EVERY_LAYER},
     "n_samples": 0,
@@ -63,11 +66,11 @@ CASES = {
     "dense_hard": Case("dense", {"hard_negatives": 4}),
     "dense_frequency": Case("dense", {"frequency_correction": True}),
     "dense_frozen_negatives": Case("dense", {"negative_gradients": False}),
-    "title_grounding": Case("title_generation", {"decoding": "grounding"}, **TITLES),
-    "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, **TITLES),
-    "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, users=EXACT_USERS, **TITLES),
+    "title_grounding": Case("title_generation", {"decoding": "grounding"}, **WRITTEN),
+    "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, **WRITTEN),
+    "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, users=EXACT_USERS, **WRITTEN),
     "semantic_id": Case("semantic_id", {}, WRITING | {"epochs": 3}, n_samples=0),
-    "yes_no": Case("yes_no", {}, WRITING, n_samples=4096),
+    "yes_no": Case("yes_no", **WRITTEN | {"training": WRITING | {"epochs": 1, "learning_rate": 1e-3}}),
 }
 
 
@@ -84,14 +87,13 @@ class Corpus:
 
     Args:
         folder: Where the run goes.
-        name: Recommender that the prompts are rendered for.
         environment: Kedro environment.
-        samples: How training samples are cut.
+        parameters: Parameters of the run by name.
     """
 
-    def __init__(self, folder: Path, name: str, environment: str, samples: str) -> None:
+    def __init__(self, folder: Path, environment: str, parameters: dict[str, Any]) -> None:
         if not (folder / "whole").exists():
-            values = [f"data_dir={folder}", f"recommender.name={name}", f"ingestion.samples={samples}"]
+            values = [f"{name}={value}" for name, value in {"data_dir": folder, **parameters}.items()]
             command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
             command += ["--pipelines=ingestion,foundation,prompting", "--params", ",".join(values)]
             subprocess.run(command, check=True)
@@ -232,10 +234,11 @@ def main() -> None:
     table, corpora = {}, {}
     for name in options.only.split(","):
         clicks = CASES[name].recommender == "yes_no"
-        kind = ("yes_no", "click") if clicks else ("semantic_id", "all_prefixes")
-        if kind not in corpora:
-            corpora[kind] = Corpus(bench.out / f"corpus-{environment}-{kind[0]}", kind[0], environment, kind[1])
-        corpus = corpora[kind]
+        if clicks not in corpora:
+            parameters = CLICKS if clicks else RANKING
+            folder = bench.out / f"corpus-{environment}-{parameters['recommender.name']}"
+            corpora[clicks] = Corpus(folder, environment, parameters)
+        corpus = corpora[clicks]
         runs = cells(bench, name, corpus, seeds)
         tested = corpus.tested(40 if options.quick else CASES[name].users)[0]
         table[name] = report(name, runs, tested["label"].to_numpy() if clicks else None)
