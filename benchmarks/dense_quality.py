@@ -84,6 +84,7 @@ LADDER = {
     "active_lately": Step(active_lately=True),
     "goracs": Step(selection=("goracs", {})),
     "goracs_distances": Step(selection=("goracs", {"gradient_weight": 0.0})),
+    "goracs_distances_longer": Step(selection=("goracs", {"gradient_weight": 0.0}), training={"min_steps": 256}),
     "goracs_states": Step(selection=("goracs", {"gradient_weight": 0.0, "representation": "state"})),
     "personalised": Step(personalised=True),
     "lora_whole_rank": Step(adapter={"r": 32, "alpha": 64}),
