@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from coresift.corpus import Source, ingest
-from coresift.evaluation import predict_by_rates
+from coresift.evaluation import predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import build_base_model, load_tokenizer
 from coresift.personalization import RecLoraConfig, SampleStates
@@ -216,8 +216,7 @@ def floors(clicks: Clicks) -> dict[str, dict[str, float]]:
     liked = [
         (sum(r >= 4 for r in ratings) + 1) / (len(ratings) + 2) for ratings in tested["history_ratings"].to_pylist()
     ]
-    rates = predict_by_rates(samples)
-    of_items = rates.filter(pc.equal(rates["method"], "item_click_rate")).sort_by("sample_id")
+    of_items = predictions_of(predict_by_rates(samples), "item_click_rate")
     of_items = of_items.filter(pc.is_in(of_items["sample_id"], value_set=wanted))
     untuned = build_recommender("yes_no", base_model=clicks.base_model, items=clicks.corpus.items)
     return {

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import torch
 from finished_run import newest, newest_table
 
-from coresift.evaluation import most_popular, predict_by_rates
+from coresift.evaluation import most_popular, predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
 from coresift.recommenders import AdapterOptions, LanguageModelRecommender, build_recommender, with_histories
@@ -166,8 +166,7 @@ def figures(recommender: LanguageModelRecommender, test: pa.Table, prompts: pa.T
 def popular(corpus: Corpus, case: Case, test: pa.Table) -> np.ndarray:
     """The same figures of the most popular items, or of the share of clicks that an item had before."""
     if case.recommender == "yes_no":
-        rates = predict_by_rates(corpus.samples)
-        rates = rates.filter(pc.equal(rates["method"], "item_click_rate")).sort_by("sample_id")
+        rates = predictions_of(predict_by_rates(corpus.samples), "item_click_rate")
         rates = rates.filter(pc.is_in(rates["sample_id"], test["sample_id"]))
         return of_clicks(rates["probability"].to_numpy(), test)
     seen = test["history"].combine_chunks()
