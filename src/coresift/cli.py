@@ -105,6 +105,8 @@ def forget(user: str, data_dir: Path) -> None:
         click.echo(f"{rows:>8} rows out of {path}")
     for model in done.models:
         click.echo(f"{model} learned from this user: train it again")
+    for path, reason in done.unreached.items():
+        click.echo(f"{path} may still hold rows of this user, for {reason}: delete this version, or make it again")
     click.echo("The raw data were not touched: take the user out of them too before the next ingestion.")
 
 

@@ -3,8 +3,9 @@
 from kedro.config import OmegaConfigLoader
 
 from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
+from coresift.lineage_hook import LineageHook
 
-HOOKS = (ParametersHook(), SelectionHook(), RunSummaryHook())
+HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), RunSummaryHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

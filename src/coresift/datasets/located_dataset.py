@@ -26,6 +26,8 @@ class LocatedDataset(AbstractVersionedDataset[SaveType, LoadType], Generic[SaveT
         metadata: Kept untouched for plugins such as kedro-viz.
     """
 
+    _version: Version | None
+
     def __init__(
         self,
         *,
@@ -44,6 +46,15 @@ class LocatedDataset(AbstractVersionedDataset[SaveType, LoadType], Generic[SaveT
             exists_function=lambda found: Location(self._fs, found).exists(),
             glob_function=self._fs.glob,
         )
+
+    def pin(self) -> None:
+        """Hold to the version that would be loaded now, whatever appears later.
+
+        Raises:
+            VersionNotFoundError: If there is none.
+        """
+        if self._version is not None:
+            self._version = Version(self.resolve_load_version(), self._version.save)
 
     @property
     def _source(self) -> Location:

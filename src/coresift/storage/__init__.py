@@ -2,6 +2,7 @@
 
 from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
 from coresift.storage.fingerprints import fingerprint
+from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
 from coresift.storage.location import Location
 from coresift.storage.publishing import atomic_file, atomic_folder
 from coresift.storage.shards import Shards
@@ -13,19 +14,23 @@ __all__ = [
     "SCHEMAS",
     "TENSOR_CONTRACTS",
     "WORK_FOLDER_NAME",
+    "Lineage",
     "Location",
     "Shards",
     "Tensors",
     "atomic_file",
     "atomic_folder",
+    "check_one_origin",
     "describe_tensors",
     "empty_table",
     "fingerprint",
     "read_column",
+    "read_lineage",
     "read_table",
     "read_tensors",
     "table_preview",
     "work_folder",
+    "write_lineage",
     "write_table",
     "write_tensors",
 ]
