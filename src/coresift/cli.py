@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import _split_params as _split_by_kedro
 from kedro.io import DatasetError
 from kedro.validation import DataValidationError, ParameterValidationError
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from coresift.parameter_checks import is_text
 
 PACKAGE = str(Path(__file__).parent)
 TRACEBACK_VARIABLE = "CORESIFT_TRACEBACK"
@@ -49,7 +57,52 @@ def cli() -> None:
     """Commands of this project."""
 
 
-run = OneSentence(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
+_ITEM = re.compile(
+    r"""\s*(?P<name>[^=,\s][^=,]*?)\s*=
+    (?P<value>\s*(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*|[^,]*)  # in quotes there may be commas
+    (?:,|$)""",
+    re.VERBOSE | re.DOTALL,
+)
+_NOTHING = ("", "~", "null", "Null", "NULL")
+
+
+def split_parameters(ctx: click.Context, option: click.Parameter, value: str | dict[str, Any]) -> dict[str, Any]:
+    """Read ``--params`` as Kedro does, except that a parameter that is text keeps its text, whatever it looks like.
+
+    Kedro takes ``raw_dir=2018`` for a number, ``data_dir=a #1`` for ``a`` and ``data_dir=~`` for nothing.
+
+    Raises:
+        click.BadParameter: If a value cannot be read.
+    """
+    items = [] if isinstance(value, dict) else list(_ITEM.finditer(value))
+    if "".join(item[0] for item in items) != value:
+        return _split_by_kedro(ctx, option, value)
+    given = OmegaConf.create()
+    for item in items:
+        try:
+            _add_parameter(given, item["name"], item["value"], quoted=item["quoted"] is not None)
+        except (OmegaConfBaseException, YAMLError) as error:
+            raise click.BadParameter(f"{item[0]!r} cannot be read ({str(error).splitlines()[0]})", ctx, option) from error
+    return dict(OmegaConf.to_container(given))  # type: ignore[arg-type]
+
+
+def _add_parameter(given: DictConfig, name: str, value: str, *, quoted: bool) -> None:
+    """Add a parameter as text, where it takes nothing else, or as what YAML reads in it."""
+    takes_text, takes_nothing = is_text(name)
+    if takes_text and not quoted and not (takes_nothing and value.strip() in _NOTHING):
+        OmegaConf.update(given, name, value.strip())
+    else:
+        given.merge_with_dotlist([f"{name}={value}"])
+
+
+def _run_options() -> list[click.Parameter]:
+    """Return the options of ``kedro run``, of which ``--params`` is read by this project."""
+    options = [copy(option) for option in kedro_run.params]
+    next(option for option in options if option.name == "params").callback = split_parameters
+    return options
+
+
+run = OneSentence(name="run", callback=kedro_run.callback, params=_run_options(), help=kedro_run.help)
 cli.add_command(run)
 
 
