@@ -27,12 +27,27 @@ TRACEBACK_VARIABLE = "CORESIFT_TRACEBACK"
 def is_for_the_user(error: Exception) -> bool:
     """Whether an error is a sentence of this project about its input, rather than a defect.
 
-    A defect keeps its traceback: only errors that the project itself raises on purpose are shown as a sentence.
+    A defect keeps its traceback: only errors that the project itself raises on purpose are shown as a sentence, and
+    those of a full disk.
     """
     if isinstance(error, DatasetError | DataValidationError | ParameterValidationError):
         return True
+    from coresift.storage import disk_failure
+
+    if disk_failure(error) is not None:
+        return True
     innermost = traceback.extract_tb(error.__traceback__)[-1].filename
     return isinstance(error, ValueError) and innermost.startswith(PACKAGE)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says, or what is wrong with the disk, of which most libraries speak in their own terms."""
+    from coresift.storage import DiskError, disk_failure
+
+    reason = None if isinstance(error, DiskError) else disk_failure(error)
+    if reason is None:
+        return str(error)
+    return f"a file could not be written ({reason}): make room in data_dir, or choose another one, and run again"
 
 
 class OneSentence(click.Command):
@@ -49,7 +64,9 @@ class OneSentence(click.Command):
         except Exception as error:
             if os.environ.get(TRACEBACK_VARIABLE) or not is_for_the_user(error):
                 raise
-            raise click.ClickException(f"{error}\n(set {TRACEBACK_VARIABLE}=1 to see where it was raised)") from None
+            raise click.ClickException(
+                f"{_sentence(error)}\n(set {TRACEBACK_VARIABLE}=1 to see where it was raised)"
+            ) from None
 
 
 @click.group(name="coresift")
@@ -82,7 +99,9 @@ def split_parameters(ctx: click.Context, option: click.Parameter, value: str | d
         try:
             _add_parameter(given, item["name"], item["value"], quoted=item["quoted"] is not None)
         except (OmegaConfBaseException, YAMLError) as error:
-            raise click.BadParameter(f"{item[0]!r} cannot be read ({str(error).splitlines()[0]})", ctx, option) from error
+            raise click.BadParameter(
+                f"{item[0]!r} cannot be read ({str(error).splitlines()[0]})", ctx, option
+            ) from error
     return dict(OmegaConf.to_container(given))  # type: ignore[arg-type]
 
 

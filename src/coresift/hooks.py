@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,16 @@ class ParametersHook:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Check that raw data is where it should be, and that every output can be written."""
-        if any(name.startswith("raw_") for name in pipeline.inputs()):
-            check_readable("raw_dir", self._places.get("raw_dir"))
-        targets = [str(catalog[name]._describe().get("filepath", "")) for name in sorted(pipeline.all_outputs())]
-        check_writable("data_dir", self._places["data_dir"], targets)
+        raw_dir = self._places.get("raw_dir")
+        if raw_dir and any(path.startswith(raw_dir) for path in _paths(pipeline.inputs(), catalog)):
+            check_readable("raw_dir", raw_dir)
+        check_writable("data_dir", self._places["data_dir"], _paths(pipeline.all_outputs(), catalog))
+
+
+def _paths(names: Iterable[str], catalog: DataCatalog) -> list[str]:
+    """Return the paths of those datasets that have one."""
+    datasets = [catalog.get(name) for name in sorted(names)]
+    return [str(dataset._describe().get("filepath", "")) for dataset in datasets if dataset is not None]
 
 
 class SelectionHook:

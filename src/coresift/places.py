@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fsspec import get_filesystem_class
 from kedro.config import OmegaConfigLoader
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -68,32 +69,48 @@ def settled(name: str, value: str, project_path: Path) -> str:
     if not value.strip():
         raise ValueError(f"{name} is empty: name a folder")
     if "${" in value:
-        raise ValueError(f"{name}: '{value}' holds '${{', which begins a reference to another value: choose another name")
+        raise ValueError(
+            f"{name}: '{value}' holds '${{', which begins a reference to another value: choose another name"
+        )
     if not value.isprintable():
         raise ValueError(f"{name}: {value!r} holds a line end or another character that is not printed: choose another")
     protocol, mark, path = value.partition("://")
     if not mark:
         path = value
     elif protocol not in LOCAL_PROTOCOLS or name == "raw_dir":
+        if name == "data_dir":
+            _check_store(name, protocol)
         return value
     try:
         return str(project_path / Path(path).expanduser())
     except RuntimeError as error:
-        raise ValueError(f"{name}: '{value}' names a user whom this machine does not know: write the path out") from error
+        raise ValueError(
+            f"{name}: '{value}' names a user whom this machine does not know: write the path out"
+        ) from error
 
 
-def check_readable(name: str, place: str | None) -> None:
+def _check_store(name: str, protocol: str) -> None:
+    """Stop where fsspec knows no store of that kind that can be written to."""
+    if protocol in ("http", "https"):
+        raise ValueError(f"{name}: an address of {protocol} can only be read: name a folder, or a store such as s3://")
+    try:
+        get_filesystem_class(protocol)
+    except (ValueError, ImportError) as error:
+        raise ValueError(f"{name}: {protocol}:// cannot be used ({error}): name a folder, or another store") from error
+
+
+def check_readable(name: str, place: str) -> None:
     """Stop unless something is where raw data is said to be; what lies elsewhere is looked for when it is read.
 
     Raises:
         ValueError: If nothing is there, or nobody may look.
     """
-    if place is None or "://" in place:
+    if "://" in place:
         return
     try:
         os.stat(place)
     except OSError as error:
-        raise ValueError(f"{name}: '{place}' cannot be read ({_reason(error)}): check the path") from error
+        raise ValueError(f"{name}: '{_shown(place)}' cannot be read ({_reason(error)}): check the path") from error
 
 
 def check_writable(name: str, place: str, targets: Iterable[str]) -> None:
@@ -116,7 +133,9 @@ def check_writable(name: str, place: str, targets: Iterable[str]) -> None:
             with tempfile.TemporaryDirectory(prefix=".coresift-", dir=existing):
                 pass
     except OSError as error:
-        raise ValueError(f"{name}: '{place}' cannot be written to ({_reason(error)}): choose another folder") from error
+        raise ValueError(
+            f"{name}: '{_shown(place)}' cannot be written to ({_reason(error)}): choose another folder"
+        ) from error
 
 
 def _nearest(path: Path) -> Path:
@@ -137,6 +156,11 @@ def _nearest(path: Path) -> Path:
     if not found.is_dir():
         raise OSError(f"'{found}' is a file")
     return found
+
+
+def _shown(place: str) -> str:
+    """Return a path as messages show it, without the middle of a long one."""
+    return place if len(place) <= 200 else f"{place[:100]} … {place[-50:]}"
 
 
 def _reason(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """Files and folders that are whole or absent: tables, tensors, shards, model folders, work folders, fingerprints."""
 
 from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
+from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.location import Location
 from coresift.storage.publishing import atomic_file, atomic_folder
@@ -13,12 +14,15 @@ __all__ = [
     "SCHEMAS",
     "TENSOR_CONTRACTS",
     "WORK_FOLDER_NAME",
+    "DiskError",
     "Location",
     "Shards",
     "Tensors",
     "atomic_file",
     "atomic_folder",
     "describe_tensors",
+    "disk_errors_named",
+    "disk_failure",
     "empty_table",
     "fingerprint",
     "read_column",
