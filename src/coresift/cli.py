@@ -12,13 +12,16 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params as _split_by_kedro
+from kedro.framework.project import settings
 from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
 from kedro.validation import DataValidationError, ParameterValidationError
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from coresift.parameter_checks import is_text
+from coresift.parameter_checks import check_parameters, is_text
+from coresift.places import read_parameters, settled
 
 PACKAGE = str(Path(__file__).parent)
 TRACEBACK_VARIABLE = "CORESIFT_TRACEBACK"
@@ -99,9 +102,8 @@ def split_parameters(ctx: click.Context, option: click.Parameter, value: str | d
         try:
             _add_parameter(given, item["name"], item["value"], quoted=item["quoted"] is not None)
         except (OmegaConfBaseException, YAMLError) as error:
-            raise click.BadParameter(
-                f"{item[0]!r} cannot be read ({str(error).splitlines()[0]})", ctx, option
-            ) from error
+            reason = str(error).splitlines()[0]
+            raise click.BadParameter(f"{item['name']} cannot be read ({reason})", ctx, option) from error
     return dict(OmegaConf.to_container(given))  # type: ignore[arg-type]
 
 
@@ -156,10 +158,28 @@ def convert_dealrec(source: Path, target: Path) -> None:
     click.echo(f"{counts}: kedro run --env games --params raw_dir={target}")
 
 
+def _usual_data_folder() -> str:
+    """Return the data folder of runs without further options: that of the project in or above the working folder.
+
+    Raises:
+        click.UsageError: If the project's parameters cannot be read.
+    """
+    project = find_kedro_project(Path.cwd())
+    if project is None:
+        return "data"
+    loader = settings.CONFIG_LOADER_CLASS(str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
+    try:
+        parameters = read_parameters(loader)
+        check_parameters(parameters)
+        return settled("data_dir", parameters["data_dir"], project)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
 DATA_FOLDER = click.option(
     "--data-dir",
-    default="data",
-    show_default=True,
+    default=_usual_data_folder,
+    show_default="data_dir of the project's parameters",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder that holds every dataset.",
 )

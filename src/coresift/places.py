@@ -1,7 +1,7 @@
 """Where the data lies: one decision on ``data_dir`` and ``raw_dir``, made from every file and command line alike.
 
-Later ones win: parameter files of ``base``, of the environment, of ``conf/local``, then ``--params``. A place is a name,
-never a pattern, a reference or a number; a relative one is taken from the project's folder, ``~`` is the user's own.
+Later ones win: parameter files of ``base``, of the environment, of ``conf/local``, then ``--params``. A place is a
+name, never a pattern, a reference or a number; a relative one lies in the project's folder, ``~`` is the user's own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from fsspec import get_filesystem_class
 from kedro.config import OmegaConfigLoader
@@ -38,8 +39,8 @@ def read_parameters(loader: OmegaConfigLoader) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"parameter '{error.full_key}' cannot be read ({reason}): '${{' begins a reference to another value, so that "
-            f"no name can hold it"
+            f"parameter '{error.full_key}' cannot be read ({reason}): '${{' begins a reference to another value, so "
+            f"that no name can hold it"
         ) from error
     except YAMLError as error:
         raise ValueError(f"the parameters cannot be read: {' '.join(str(error).split())}") from error
@@ -69,11 +70,9 @@ def settled(name: str, value: str, project_path: Path) -> str:
     if not value.strip():
         raise ValueError(f"{name} is empty: name a folder")
     if "${" in value:
-        raise ValueError(
-            f"{name}: '{value}' holds '${{', which begins a reference to another value: choose another name"
-        )
-    if not value.isprintable():
-        raise ValueError(f"{name}: {value!r} holds a line end or another character that is not printed: choose another")
+        raise ValueError(f"{name} holds '${{', which begins a reference to another value: choose another name")
+    if any(category(character) in ("Cc", "Cs") for character in value):
+        raise ValueError(f"{name} holds a line end or another control character: choose another name")
     protocol, mark, path = value.partition("://")
     if not mark:
         path = value
