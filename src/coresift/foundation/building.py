@@ -17,7 +17,7 @@ from coresift.foundation.perplexity import model_perplexity, unigram_perplexity
 from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.small_llama import MAX_TOKENS, SmallModelOptions, train_language_model
 from coresift.foundation.tokenizer_training import train_tokenizer
-from coresift.storage import atomic_folder, fingerprint
+from coresift.storage import atomic_folder, disk_errors_named, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +49,11 @@ def build_base_model(
 
     Raises:
         ValueError: If ``model`` is not a model, or there are fewer than two distinct titles to train on.
+        DiskError: If the disk is full.
     """
     if model is None and target.exists():
         return target
-    with atomic_folder(target) as draft:
+    with disk_errors_named(target), atomic_folder(target) as draft:
         if model is None:
             _write_small_model(items, draft, small_model, random_state)
         else:

@@ -1,6 +1,7 @@
 """Files and folders that are whole or absent: tables, tensors, shards, model folders, work folders, fingerprints."""
 
 from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
+from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
 from coresift.storage.location import Location
@@ -15,6 +16,7 @@ __all__ = [
     "TENSOR_CONTRACTS",
     "WORK_FOLDER_NAME",
     "Lineage",
+    "DiskError",
     "Location",
     "Shards",
     "Tensors",
@@ -22,6 +24,8 @@ __all__ = [
     "atomic_folder",
     "check_one_origin",
     "describe_tensors",
+    "disk_errors_named",
+    "disk_failure",
     "empty_table",
     "fingerprint",
     "read_column",
