@@ -3,8 +3,9 @@
 from kedro.config import OmegaConfigLoader
 
 from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
+from coresift.work_hook import WorkHook
 
-HOOKS = (ParametersHook(), SelectionHook(), RunSummaryHook())
+HOOKS = (ParametersHook(), SelectionHook(), RunSummaryHook(), WorkHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
