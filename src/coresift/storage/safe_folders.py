@@ -68,7 +68,7 @@ def _is_script_or_pickle(file: Path) -> bool:
             return True
         stream.seek(0)
         try:
-            _Probe(stream).load()
+            _Probe(stream, encoding="latin1").load()
         except _CodeAskedFor:
             return True
         except Exception:  # text that is no pickle fails in as many ways as there are texts
