@@ -80,6 +80,44 @@ def test_a_killed_pass_goes_on_after_the_last_whole_shard(tmp_path):
     assert measured["gradient_norm"].tolist() == LENGTHS
 
 
+def test_two_passes_at_once_over_equal_prompts_both_end_well_and_so_does_every_later_one(tmp_path):
+    options = {"batch_size": 2, "shard_size": 3}
+    others = []
+
+    def beside_another(rows, batch_size):
+        for number, gradients in enumerate(lengths_as_norms(rows, batch_size)):
+            if number == 2:
+                others.append(measure_in_shards(lengths_as_norms, PROMPTS, Shards(tmp_path), **options))
+            yield gradients
+
+    first = measure_in_shards(beside_another, PROMPTS, Shards(tmp_path), **options)
+    seen = []
+    later = measure_in_shards(
+        lambda rows, size: lengths_as_norms(rows, size, seen), PROMPTS, Shards(tmp_path), **options
+    )
+    for measured in (first, *others, later):
+        assert measured["sample_id"].tolist() == list(range(10))
+        assert measured["gradient_norm"].tolist() == LENGTHS
+    assert not seen
+    assert all(path.name.startswith("shard-") for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("poison", ["doubled", "cut off"])
+def test_poisoned_shards_are_measured_again(tmp_path, poison, caplog):
+    options = {"batch_size": 2, "shard_size": 3}
+    measure_in_shards(lengths_as_norms, PROMPTS, Shards(tmp_path), **options)
+    first, second, *_ = Shards(tmp_path).files
+    second.write_bytes(first.read_bytes() if poison == "doubled" else second.read_bytes()[:-3])
+    seen = []
+    measured = measure_in_shards(
+        lambda rows, size: lengths_as_norms(rows, size, seen), PROMPTS, Shards(tmp_path), **options
+    )
+    assert sum(map(len, seen)) == 6
+    assert measured["sample_id"].tolist() == list(range(10))
+    assert measured["gradient_norm"].tolist() == LENGTHS
+    assert "they are made again" in caplog.text
+
+
 def test_a_batch_that_does_not_fit_is_halved(tmp_path, caplog):
     seen = []
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from coresift.corpus import IngestionOptions, Source, ingest_to_files
+from coresift.corpus import IngestionOptions, Source, ingest_to_files, ingestion
 
 OPTIONS = IngestionOptions(split="leave_one_out", min_history=0, threads=1)
 RAW = {
@@ -96,3 +96,29 @@ def test_a_call_that_fails_leaves_the_older_tables(tmp_path):
         ingest_to_files(*sources, output, OPTIONS)
     assert sorted(path.name for path in output.iterdir()) == sorted(f"{name}.parquet" for name in TABLES)
     assert all(read(output, name).equals(table) for name, table in before.items())
+
+
+def test_two_ingestions_at_once_into_one_folder_both_end_well(tmp_path, monkeypatch):
+    sources = write_raw(tmp_path / "raw")
+    output = tmp_path / "output"
+    compute, reports = ingestion._corpus, []
+
+    def beside_another(*arguments):
+        monkeypatch.setattr(ingestion, "_corpus", compute)
+        reports.append(ingest_to_files(*sources, output, OPTIONS))
+        return compute(*arguments)
+
+    monkeypatch.setattr(ingestion, "_corpus", beside_another)
+    reports.append(ingest_to_files(*sources, output, OPTIONS))
+    assert reports[0]["rows"] == reports[1]["rows"]
+    assert sorted(path.name for path in output.iterdir()) == sorted(f"{name}.parquet" for name in TABLES)
+
+
+def test_tables_of_another_engine_are_replaced(tmp_path):
+    sources = write_raw(tmp_path / "raw")
+    output = tmp_path / "output"
+    (output / "samples.parquet").mkdir(parents=True)  # as Spark writes a table
+    pq.write_table(RAW["users"], output / "samples.parquet" / "part-0.parquet")
+    ingest_to_files(*sources, output, OPTIONS)
+    assert (output / "samples.parquet").is_file()
+    assert sorted(path.name for path in output.iterdir()) == sorted(f"{name}.parquet" for name in TABLES)

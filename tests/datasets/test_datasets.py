@@ -151,6 +151,11 @@ def test_folders_refuse_pickles_and_missing_files(tmp_path: Path) -> None:
     (folder / "pytorch_model.bin").write_text("")
     with pytest.raises(DatasetError, match=r"pytorch_model\.bin, which may be pickles"):
         ModelDirectoryDataset(filepath=str(tmp_path / "model")).save(folder)
+    (folder / "pytorch_model.bin").rename(folder / "notes.txt")
+    (folder / "notes.txt").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
+    with pytest.raises(DatasetError, match=r"notes\.txt, which may be pickles or programs"):
+        ModelDirectoryDataset(filepath=str(tmp_path / "model")).save(folder)
+    assert not (tmp_path / "model").exists()
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match=r"lacks adapter_config\.json"):
         PeftAdapterDataset(filepath=str(tmp_path / "adapter")).save(tmp_path / "empty")

@@ -133,6 +133,31 @@ def test_a_run_that_stopped_early_is_made_again_as_it_was(base_model, prompts, t
     assert again.log == first.log
 
 
+def test_two_tunings_at_once_in_one_folder_give_the_same_adapter(base_model, prompts, tmp_path):
+    options = FineTuningOptions(epochs=2, min_steps=1, batch_size=16, validation_samples=0, checkpoint_steps=1)
+    alone = fingerprint(
+        fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "alone", options=options).folder
+    )
+    others, recommender = [], fresh(base_model)
+    loss, steps = recommender.training_loss, []
+
+    def beside_another(*given):
+        steps.append(1)
+        if len(steps) == 3:
+            with torch.random.fork_rng():
+                tuned = fine_tune(
+                    fresh(base_model), prompts, coreset=None, work_folder=tmp_path / "work", options=options
+                )
+            others.append(fingerprint(tuned.folder))
+        return loss(*given)
+
+    recommender.training_loss = beside_another
+    tuned = fine_tune(recommender, prompts, coreset=None, work_folder=tmp_path / "work", options=options)
+    assert others == [alone]
+    assert fingerprint(tuned.folder) == alone
+    assert not list((tmp_path / "work" / CHECKPOINTS).glob("beside-*"))
+
+
 def test_weights_count_by_their_ratio(base_model, prompts, tmp_path):
     options = FineTuningOptions(epochs=3, min_steps=1, batch_size=4, validation_samples=0)
     first = coreset_of([1, 2, 3], [1.5, 1.5, 0.0])
@@ -171,6 +196,8 @@ def test_a_checkpoint_that_lost_a_file_is_passed_over(base_model, prompts, tmp_p
     shutil.rmtree(tmp_path / FINISHED)
     kept = sorted((tmp_path / CHECKPOINTS).iterdir(), key=lambda path: int(path.name.split("-")[1]))
     (kept[-1] / "optimizer.pt").unlink()
+    assert last_whole_checkpoint(tmp_path / CHECKPOINTS) == kept[-2]
+    (kept[-1] / "whole.json").write_text("{")
     assert last_whole_checkpoint(tmp_path / CHECKPOINTS) == kept[-2]
     again = fine_tune(fresh(base_model), prompts, coreset=None, work_folder=tmp_path, options=options)
     assert fingerprint(again.folder) == expected

@@ -7,10 +7,17 @@ import socket
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2Model
 
-from coresift.foundation import base_model_location, build_base_model, is_causal, load_body, load_tokenizer
+from coresift.foundation import (
+    base_model_fingerprint,
+    base_model_location,
+    build_base_model,
+    is_causal,
+    load_body,
+    load_tokenizer,
+)
 from coresift.storage import fingerprint
 
 
@@ -83,3 +90,15 @@ def test_weights_that_are_missing_are_drawn_alike(encoder_folder, tmp_path):
     torch.manual_seed(2)
     second = load_body(folder).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_weights_that_changed_in_place_are_another_model_and_the_log_says_so(encoder_folder, tmp_path, caplog):
+    model = shutil.copytree(encoder_folder, tmp_path / "model")
+    base = build_base_model(None, tmp_path / "base", model=str(model), random_state=0)
+    before = base_model_fingerprint(base)
+    assert base_model_fingerprint(base) == before
+    assert "has changed" not in caplog.text
+    weights = {name: tensor + 1 for name, tensor in load_file(model / "model.safetensors").items()}
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    assert base_model_fingerprint(base) != before
+    assert "has changed since the foundation pipeline ran" in caplog.text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,7 +9,9 @@ import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from recommender_cases import TITLES, items_table, prompts_table, small_base_model
+from safetensors.torch import load_file, save_file
 
+from coresift.foundation import build_base_model
 from coresift.parameters import (
     AdapterParameters,
     DataDirectory,
@@ -91,6 +95,23 @@ def test_equal_runs_give_equal_bits_and_a_rerun_reads_its_shards(catalog, monkey
     for name, tensors in first.items():
         for key, tensor in tensors.items():
             np.testing.assert_array_equal(tensor.numpy(), again[name][key].numpy())
+
+
+def test_a_base_model_whose_weights_changed_in_place_is_measured_anew(catalog, tmp_path):
+    weights = tmp_path / "base" / "model.safetensors"
+    past = weights.stat().st_mtime_ns - 10**10
+    os.utime(weights, ns=(past, past))
+    made = build_base_model(None, tmp_path / "made", model=str(tmp_path / "base"), random_state=0)
+    catalog["base_model"] = MemoryDataset(made, copy_mode="assign")
+    before = outputs_of(catalog)["gradient_norms"]["gradient_norm"]
+    size = weights.stat().st_size
+    save_file({name: tensor * 1.5 for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
+    os.utime(weights, ns=(past, past))
+    assert weights.stat().st_size == size
+    after = outputs_of(catalog)["gradient_norms"]["gradient_norm"]
+    assert not torch.equal(after, before)
+    catalog["params:data_dir"] = MemoryDataset(DataDirectory(str(tmp_path / "fresh")), copy_mode="assign")
+    assert torch.equal(outputs_of(catalog)["gradient_norms"]["gradient_norm"], after)
 
 
 def test_gradient_features_come_with_the_norms_when_asked_for(catalog):

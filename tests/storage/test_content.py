@@ -1,5 +1,6 @@
 """Tables, tensors, shards, fingerprints and work folders."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,6 +70,65 @@ def test_shards_go_on_where_they_stopped(tmp_path: Path) -> None:
     assert resumed.load()["x"].tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(ValueError, match="hold"):
         resumed.append({"y": torch.tensor([3.0])})
+
+
+@pytest.mark.parametrize(
+    "poison", ["doubled", "truncated", "uneven", "other rows", "too many", "other width", "no ids"]
+)
+def test_shards_that_do_not_belong_are_deleted_with_all_that_follow(tmp_path: Path, poison: str) -> None:
+    ids = torch.arange(9)
+    shards = Shards(tmp_path)
+    for part in ids[:8].split(2):
+        shards.append({"id": part, "x": torch.ones(2, 3)})
+    bad = {
+        "doubled": {"id": ids[0:2], "x": torch.ones(2, 3)},
+        "uneven": {"id": ids[2:4], "x": torch.ones(1, 3)},
+        "other rows": {"id": ids[3:5], "x": torch.ones(2, 3)},
+        "too many": {"id": torch.arange(2, 12), "x": torch.ones(10, 3)},
+        "other width": {"id": ids[2:4], "x": torch.ones(2, 4)},
+        "no ids": {"x": torch.ones(2, 3)},
+    }
+    if poison == "truncated":
+        shards.files[1].write_bytes(shards.files[1].read_bytes()[:-5])
+    else:
+        write_tensors(shards.files[1], bad[poison])
+    assert shards.keep_those_of("id", ids) == 2
+    assert [file.name for file in shards.files] == ["shard-000000.safetensors"]
+    assert shards.keep_those_of("id", ids) == 2
+
+
+def test_whole_shards_are_kept(tmp_path: Path) -> None:
+    shards = Shards(tmp_path)
+    for part in torch.arange(5).split(2):
+        shards.append({"id": part})
+    assert shards.keep_those_of("id", torch.arange(9)) == shards.keep_those_of("id", torch.arange(5)) == 5
+    assert shards.written == 3
+
+
+def test_weights_rewritten_in_place_have_another_fingerprint_whatever_their_times_say(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"old weights")
+    past = weights.stat().st_mtime_ns - 10**10
+    os.utime(weights, ns=(past, past))
+    before = fingerprint(tmp_path)
+    with weights.open("r+b") as stream:
+        stream.write(b"new weights")
+    os.utime(weights, ns=(past, past))
+    assert fingerprint(tmp_path) != before
+
+
+def test_content_is_read_once_while_nothing_about_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"old weights")
+    monkeypatch.setattr("coresift.storage.fingerprints._SETTLED", -1)
+    before = fingerprint(tmp_path)
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert fingerprint(tmp_path) == before
+    weights.chmod(0o600)
+    with pytest.raises(TypeError):
+        fingerprint(tmp_path)
 
 
 def test_no_shards_is_an_error(tmp_path: Path) -> None:

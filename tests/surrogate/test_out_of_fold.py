@@ -98,6 +98,16 @@ def test_finished_folds_are_not_trained_again_and_repeat(folds) -> None:
     assert torch.equal(first["state"], second["state"])
 
 
+def test_a_damaged_fold_is_trained_again(folds) -> None:
+    make, trainings = folds
+    expected = make(max_residual=10.0)[0]
+    weights = make.keywords["folder"] / "fold-1" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    known = len(trainings)
+    assert torch.equal(make(max_residual=10.0)[0]["state"], expected["state"])
+    assert len(trainings) == known + 1
+
+
 def test_above_the_residual_the_own_states_stay(folds, world: World, trained: TrainedSurrogate) -> None:
     make, _ = folds
     states, report = make(max_residual=1e-6)

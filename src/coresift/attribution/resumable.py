@@ -17,7 +17,7 @@ from coresift.attribution.gradient_pass import BatchGradients, SampleLoss, gradi
 from coresift.attribution.lora_layers import chosen_linears
 from coresift.attribution.projection import GradientProjection
 from coresift.compute import progress_bar
-from coresift.storage import Shards
+from coresift.storage import Shards, owned_folder
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +100,9 @@ def measure_in_shards(
 ) -> dict[str, Tensor]:
     """Measure prompts in batches of similar length, skipping those that finished shards hold.
 
+    Shards that are damaged or hold other rows are measured again. While a second call works on the same shards, each
+    has its own.
+
     Args:
         measure: Maps prompts and a batch size to gradients, in order.
         prompts: Table ``prompts``; only what must be measured.
@@ -111,7 +114,19 @@ def measure_in_shards(
         ``sample_id`` (N,) int64, ascending, ``split`` (N,), ``gradient_norm`` (N,) and, where measured, ``feature``.
     """
     ordered = prompts.take(order_by_length(prompts, batch_size))
-    done = sum(len(part["sample_id"]) for part in shards.parts())
+    if not len(ordered):
+        return {**_identity(ordered), "gradient_norm": torch.empty(0)}
+    with owned_folder(shards.folder) as folder:
+        own = Shards(folder)
+        _measure_the_rest(measure, ordered, own, batch_size, shard_size)
+        written: Mapping[str, Tensor] = own.load()
+        order = written["sample_id"].argsort()
+        return {name: tensor[order] for name, tensor in written.items()}
+
+
+def _measure_the_rest(measure: Measure, ordered: pa.Table, shards: Shards, batch_size: int, shard_size: int) -> None:
+    """Add shards until they hold every row, after those that an earlier run left of exactly these rows."""
+    done = shards.keep_those_of("sample_id", _identity(ordered)["sample_id"])
     waiting: list[dict[str, Tensor]] = []
     for piece in _pieces(measure, ordered.slice(done), batch_size):
         waiting.append(piece)
@@ -119,11 +134,6 @@ def measure_in_shards(
         if done == len(ordered) or sum(len(part["sample_id"]) for part in waiting) >= shard_size:
             shards.append({name: torch.cat([part[name] for part in waiting]) for name in waiting[0]})
             waiting.clear()
-    if not len(ordered):
-        return {**_identity(ordered), "gradient_norm": torch.empty(0)}
-    written: Mapping[str, Tensor] = shards.load()
-    order = written["sample_id"].argsort()
-    return {name: tensor[order] for name, tensor in written.items()}
 
 
 def order_by_length(prompts: pa.Table, batch_size: int) -> NDArray[np.int64]:

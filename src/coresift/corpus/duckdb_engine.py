@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engine import WORK_PREFIX, Engine
 from coresift.corpus.staging import SOURCE_ROW
+from coresift.storage import fresh_folder
 
 
 class DuckDbEngine(Engine):
@@ -57,13 +57,13 @@ def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Pa
     settings: dict[str, object] = {"threads": threads} if threads else {}
     if memory_limit is not None:
         settings["memory_limit"] = memory_limit
-    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
+    with fresh_folder(folder, WORK_PREFIX) as work:
         # In a file, steps are compressed and leave memory of their own accord; in memory, small ones are faster.
         database = f"{work}/steps.duckdb" if memory_limit else ":memory:"
         connection = ibis.duckdb.connect(database, temp_directory=f"{work}/spilled", **settings)
         connection.raw_sql("SET TimeZone = 'UTC'")
         connection.raw_sql("SET enable_progress_bar = false")
         try:
-            yield DuckDbEngine(connection, Path(work))
+            yield DuckDbEngine(connection, work)
         finally:
             connection.disconnect()

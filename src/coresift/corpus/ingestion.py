@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from coresift.corpus.samples import SampleOptions, make_samples
 from coresift.corpus.sources import Source, check_apart
 from coresift.corpus.spark_engine import open_spark
 from coresift.corpus.splits import Cutoffs, SplitMethod, choose_split, with_splits
-from coresift.storage import SCHEMAS
+from coresift.storage import SCHEMAS, discard_left_overs, locked, replace
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +40,8 @@ ORDERS = {
     "rejected_rows": ["source", "row"],
 }
 """The tables of a corpus, and the columns that order their rows."""
+PUBLISHING = ".publishing"
+"""File that is locked while the tables are replaced."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def ingest_to_files(
         users: user_id and any profile columns; may be empty.
         folder: Where ``interactions.parquet``, ``items.parquet``, ``users.parquet``, ``samples.parquet`` and
             ``rejected_rows.parquet`` are written, each a file or, by Spark, a folder of files. Older ones are
-            replaced when all five are whole. Raw tables must lie elsewhere.
+            replaced when all five are whole. Raw tables must lie elsewhere. Calls at once do not disturb each other.
         options: What can be chosen.
 
     Returns:
@@ -108,32 +109,23 @@ def ingest_to_files(
     for source in (interactions, items, users):
         check_apart(source, folder, list(targets.values()))
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder)
+    discard_left_overs(folder, WORK_PREFIX)
     with _open_engine(options, folder) as engine:
         corpus = _corpus(interactions, items, users, engine, options)
         finished = {
             name: engine.write(_as_contracted(corpus.tables[name], name), order, engine.folder / targets[name].name)
             for name, order in ORDERS.items()
         }
-        for name, target in targets.items():
-            _remove(target)
-            finished[name].rename(target)
+        _publish(finished, folder)
     _log_summary(corpus.report)
     return corpus.report
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """Remove the intermediate data of earlier calls that were killed."""
-    for left in folder.glob(f"{WORK_PREFIX}*"):
-        _remove(left)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, if there is one."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _publish(finished: dict[str, Path], folder: Path) -> None:
+    """Move the five tables to where they belong, so that two calls at once never mix theirs."""
+    with locked(folder / PUBLISHING):
+        for name, path in finished.items():
+            replace(path, folder / f"{name}.parquet")
 
 
 @contextmanager

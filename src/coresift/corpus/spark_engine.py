@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engine import WORK_PREFIX, Engine
 from coresift.corpus.staging import SOURCE_ROW
+from coresift.storage import fresh_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -95,9 +95,9 @@ def open_spark(
         ValueError: If PySpark or Java is missing.
     """
     session, is_own = _session(threads, memory_limit, settings or {})
-    with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=folder) as work:
+    with fresh_folder(folder, WORK_PREFIX) as work:
         try:
-            yield SparkEngine(session, Path(work))
+            yield SparkEngine(session, work)
         finally:
             if is_own:
                 session.stop()

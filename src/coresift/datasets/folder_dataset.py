@@ -10,8 +10,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from coresift.datasets.located_dataset import LocatedDataset
-
-UNSAFE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".msgpack"})
+from coresift.storage import unsafe_files
 
 
 class ModelDirectoryDataset(LocatedDataset[Path, Path]):
@@ -36,15 +35,18 @@ class ModelDirectoryDataset(LocatedDataset[Path, Path]):
         """Store the folder whole, or not at all.
 
         Raises:
-            DatasetError: If a required file is missing or a file may hold a pickle.
+            DatasetError: If a required file is missing, or a file is neither safetensors nor text.
         """
         missing = [name for name in self.required_files if not (data / name).is_file()]
         replaced = bool(self.or_files) and all((data / name).is_file() for name in self.or_files)
         if missing and not replaced:
             raise DatasetError(f"'{data}' lacks {', '.join(missing)}: save a finished folder")
-        unsafe = sorted(str(file.relative_to(data)) for file in data.rglob("*") if file.suffix in UNSAFE_SUFFIXES)
+        unsafe = unsafe_files(data)
         if unsafe:
-            raise DatasetError(f"'{data}' holds {', '.join(unsafe)}, which may be pickles: save weights as safetensors")
+            raise DatasetError(
+                f"'{data}' holds {', '.join(unsafe)}, which may be pickles or programs: save weights as safetensors, "
+                "and everything else as text"
+            )
         self._target.save_folder(data)
 
     def load(self) -> Path:

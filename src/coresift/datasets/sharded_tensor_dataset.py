@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from coresift.datasets.located_dataset import LocatedDataset
-from coresift.storage import WORK_FOLDER_NAME, Shards, Tensors, describe_tensors
+from coresift.storage import Shards, Tensors, describe_tensors, discard_left_overs, fresh_folder, work_root
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +35,7 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
     """
 
     _draft: Path | None = None
+    _work: ExitStack | None = None
 
     def save(self, data: Mapping[str, Tensor] | Path) -> None:
         """Append one piece, or move in a finished folder of shards.
@@ -67,13 +67,12 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
         rows = sum(len(next(iter(part.values()))) for part in shards.parts())
         if rows < total:
             return
-        self._draft = None
         try:
             if rows > total:
                 raise DatasetError(f"'{self._filepath}' announced {total} rows but received {rows}: nothing was saved")
             self._target.save_folder(shards.folder)
         finally:
-            shutil.rmtree(shards.folder, ignore_errors=True)
+            self._close_draft()
 
     def resolve_load_version(self) -> str | None:
         """Return the version to load; while pieces arrive, the version they go to."""
@@ -85,7 +84,13 @@ class ShardedTensorDataset(LocatedDataset["Mapping[str, Tensor] | Path", Tensors
 
     def _empty_draft(self) -> Path:
         """Return a new work folder on the disk of the target, or on this machine's where the target is remote."""
-        root = Path(str(self._filepath.parent)) if self._protocol == "file" else Path(tempfile.gettempdir())
-        work = root / WORK_FOLDER_NAME
-        work.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{self._filepath.name}-", dir=work))
+        work = work_root(str(self._filepath.parent) if self._protocol == "file" else f"{self._protocol}://")
+        prefix = f"{self._filepath.name}-"
+        discard_left_overs(work, prefix)
+        self._work = ExitStack()
+        return self._work.enter_context(fresh_folder(work, prefix)) / "shards"
+
+    def _close_draft(self) -> None:
+        self._draft = None
+        if self._work is not None:
+            self._work.close()

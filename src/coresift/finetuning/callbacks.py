@@ -86,8 +86,14 @@ class CheckpointMark(TrainerCallback):
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """Return the latest checkpoint that was written whole and of which nothing was deleted since, or None."""
     marks = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{WHOLE}")
-    whole = [mark.parent for mark in marks if json.loads(mark.read_text(encoding="utf-8")) == _sizes(mark.parent)]
-    return max(whole, key=_step, default=None)
+    return max((mark.parent for mark in marks if _is_kept(mark)), key=_step, default=None)
+
+
+def _is_kept(mark: Path) -> bool:
+    try:
+        return json.loads(mark.read_text(encoding="utf-8")) == _sizes(mark.parent)
+    except ValueError:  # the mark itself is damaged
+        return False
 
 
 def _sizes(checkpoint: Path) -> dict[str, int]:

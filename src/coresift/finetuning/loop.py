@@ -19,7 +19,7 @@ from coresift.finetuning.recommender_trainer import RecommenderTrainer
 from coresift.finetuning.training_rows import training_prompts, validation_prompts
 from coresift.personalization import RecLoraModel
 from coresift.recommenders import Batch, Recommender
-from coresift.storage import atomic_folder, disk_errors_named
+from coresift.storage import atomic_folder, disk_errors_named, owned_folder
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def fine_tune(
     """Tune a recommender's adapter on a coreset, or on every training sample.
 
     Work that was killed goes on from the last whole checkpoint in ``work_folder``; work that was finished is returned.
+    While a second call works in the same folder, each has its own checkpoints.
 
     Args:
         recommender: Built with a fresh adapter; trained in place, but left alone where the work folder holds finished
@@ -73,8 +74,9 @@ def fine_tune(
     if isinstance(recommender.model, RecLoraModel):
         _check_personalised(chosen)
     if not (finished / ADAPTER).is_dir():
-        log = _train(recommender, prompts, coreset, work_folder / CHECKPOINTS, chosen, random_state)
-        _finish(recommender, log, finished, merge=chosen.merge)
+        with owned_folder(work_folder / CHECKPOINTS) as checkpoints:
+            log = _train(recommender, prompts, coreset, checkpoints, chosen, random_state)
+            _finish(recommender, log, finished, merge=chosen.merge)
     return FineTuned(finished / ADAPTER, json.loads((finished / LOG_FILE).read_text(encoding="utf-8")))
 
 

@@ -3,6 +3,7 @@
 from coresift.foundation.building import build_base_model
 from coresift.foundation.checking import check_base_model
 from coresift.foundation.loading import (
+    base_model_fingerprint,
     base_model_location,
     base_model_name,
     is_causal,
@@ -20,6 +21,7 @@ from coresift.foundation.vectors import item_text_vectors, text_vectors
 __all__ = [
     "SemanticIdOptions",
     "SmallModelOptions",
+    "base_model_fingerprint",
     "base_model_location",
     "base_model_name",
     "build_base_model",

@@ -7,6 +7,7 @@ that says where it lies, or any other folder as ``save_pretrained`` writes it.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -26,6 +27,8 @@ from coresift.foundation.quantisation import four_bit_loading
 from coresift.foundation.quiet import without_progress_bars
 from coresift.storage import fingerprint
 
+logger = logging.getLogger(__name__)
+
 SOURCE_FILE = "source.json"
 """Where the weights are (path or hub id, revision) and their fingerprint, for a model that was not trained here."""
 
@@ -43,6 +46,21 @@ def base_model_name(folder: Path) -> str:
     """Return the hub id of a base model, or the fingerprint of one that lies in a local folder."""
     location = base_model_location(folder)
     return fingerprint(Path(location)) if Path(location).is_dir() else location
+
+
+def base_model_fingerprint(folder: Path) -> str:
+    """Name the content of a base model: its folder, and the weights of a local one that the folder refers to.
+
+    A hub id stands for itself, since the folder names its commit. Weights that were changed in place since the folder
+    was made are another model, and the log says so.
+    """
+    source = _source(folder)
+    if source is None or is_hub_id(source["path"]):
+        return fingerprint(folder)
+    content = fingerprint(model_folder(source["path"]))
+    if content != source["fingerprint"]:
+        logger.warning("The base model in '%s' has changed since the foundation pipeline ran.", source["path"])
+    return fingerprint(folder, content)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -5,11 +5,13 @@ from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_fail
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
 from coresift.storage.location import Location
-from coresift.storage.publishing import atomic_file, atomic_folder
+from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
+from coresift.storage.publishing import atomic_file, atomic_folder, replace
+from coresift.storage.safe_folders import unsafe_files
 from coresift.storage.shards import Shards
 from coresift.storage.tables import read_column, read_table, table_preview, write_table
 from coresift.storage.tensors import Tensors, describe_tensors, read_tensors, write_tensors
-from coresift.storage.working import WORK_FOLDER_NAME, work_folder
+from coresift.storage.working import WORK_FOLDER_NAME, finish_work, leave_work, work_folder, work_root
 
 __all__ = [
     "SCHEMAS",
@@ -26,15 +28,24 @@ __all__ = [
     "describe_tensors",
     "disk_errors_named",
     "disk_failure",
+    "discard_left_overs",
     "empty_table",
     "fingerprint",
+    "finish_work",
+    "fresh_folder",
+    "leave_work",
+    "locked",
+    "owned_folder",
     "read_column",
     "read_lineage",
     "read_table",
     "read_tensors",
+    "replace",
     "table_preview",
+    "unsafe_files",
     "work_folder",
     "write_lineage",
+    "work_root",
     "write_table",
     "write_tensors",
 ]

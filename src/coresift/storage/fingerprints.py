@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,11 @@ LENGTH = 16
 """Hexadecimal digits of a fingerprint (64 bits)."""
 
 
+_SETTLED = 2_000_000_000
+"""Nanoseconds after which a file's times tell every further change."""
+_digests: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+
+
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
@@ -24,7 +30,8 @@ def fingerprint(*parts: object) -> str:
 
     Args:
         parts: Strings, bytes, numbers, booleans, None, sequences, mappings, tables, tensors, or paths; a path stands
-            for the content of the file or of the folder's files with their relative names.
+            for the content of the file or of the folder's files with their relative names. Every byte is read (a
+            second or two per gigabyte), but only once per process while the file stays as it is.
 
     Raises:
         TypeError: If a part is of another type.
@@ -80,5 +87,28 @@ def _feed_path(digest: _Hash, path: Path) -> None:
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     for file in files:
         digest.update(b"" if file == path else file.relative_to(path).as_posix().encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(_file_digest(file))
+
+
+def _file_digest(file: Path) -> bytes:
+    """Return the hash of a file's content, read once per process unless anything about the file has changed since.
+
+    The time of the last change of its entry (ctime) tells a file that was rewritten in place, even with its size and
+    its time of modification as before: no program can set it. A file that changed a moment ago is not remembered, as
+    a change within the same tick of the clock would not show.
+    """
+    name = file.resolve()
+    state = _state(name)
+    known = _digests.get(name)
+    if known is not None and known[0] == state:
+        return known[1]
+    with name.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").digest()
+    if _state(name) == state and time.time_ns() - state[-1] > _SETTLED:
+        _digests[name] = state, digest
+    return digest
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from fsspec import AbstractFileSystem
 
-from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder
+from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder, recover
 from coresift.storage.working import WORK_FOLDER_NAME
 
 MARKER_SUFFIX = ".whole"
@@ -48,6 +48,7 @@ class Location:
     def exists(self) -> bool:
         """Whether something complete is here."""
         if self.is_local:
+            recover(Path(self.path))
             return Path(self.path).exists()
         return bool(self.filesystem.exists(self.path) and self.filesystem.exists(self._marker))
 
@@ -84,7 +85,6 @@ class Location:
         if not self.is_local:
             self._upload(lambda: self._put_folder(source))
         elif WORK_FOLDER_NAME in source.parts and _same_disk(source, Path(self.path)):
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             publish_folder(source, Path(self.path))
         else:
             with atomic_folder(Path(self.path)) as draft:
@@ -93,6 +93,7 @@ class Location:
     def local_copy(self) -> Path:
         """Return a local path of the content: itself, or a downloaded copy that lives until the process ends."""
         if self.is_local:
+            recover(Path(self.path))
             return Path(self.path)
         folder = tempfile.mkdtemp(prefix="coresift-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)

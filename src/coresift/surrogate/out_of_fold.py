@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from coresift.storage import Tensors, atomic_folder
@@ -158,8 +159,12 @@ def _fold_surrogate(
     folder: Path, interactions: pa.Table, samples: pa.Table, train: TrainOn, kept: np.ndarray
 ) -> SasRec:
     """Return the surrogate of the users that are kept, trained now or by an earlier, killed run."""
-    if not folder.exists():
-        seen, sampled = (table.filter(pa.array(kept[table["user_id"].to_numpy()])) for table in (interactions, samples))
-        with atomic_folder(folder) as draft:
-            save_surrogate(train(seen, sampled).model, draft)
+    if folder.exists():
+        try:
+            return load_surrogate(folder)
+        except (ValueError, TypeError, RuntimeError, OSError, SafetensorError) as error:
+            logger.warning("The surrogate in '%s' is damaged (%s): it is trained again.", folder, error)
+    seen, sampled = (table.filter(pa.array(kept[table["user_id"].to_numpy()])) for table in (interactions, samples))
+    with atomic_folder(folder) as draft:
+        save_surrogate(train(seen, sampled).model, draft)
     return load_surrogate(folder)

@@ -46,6 +46,7 @@ def compute_gradient_norms(
     """Measure how strongly each training sample pulls at a fresh adapter and, on request, in which direction."""
     from coresift.attribution import measure_gradients, no_gradients
     from coresift.compute import compute_facts, use_threads
+    from coresift.foundation import base_model_fingerprint
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
     from coresift.storage import Shards, work_folder
 
@@ -54,9 +55,8 @@ def compute_gradient_norms(
         return no_gradients()
     settings = [part.model_dump() for part in (norms, features, recommender, adapter, seed)]
     settings.append(compute_facts(device.root, dtype.root, use_threads(threads.root)))
-    shards = Shards(
-        work_folder(data_dir.root, "gradients", prompts, samples, items, semantic_ids, base_model, *settings)
-    )
+    weights = base_model_fingerprint(base_model)
+    shards = Shards(work_folder(data_dir.root, "gradients", prompts, samples, items, semantic_ids, weights, *settings))
     model = build_recommender(
         base_model=base_model,
         items=items,

@@ -42,6 +42,7 @@ def fine_tune_on_coreset(
     """Tune a LoRA adapter, or a mixture of them per user, on the coreset's samples, each counted by its weight."""
     from coresift.compute import compute_facts, use_threads
     from coresift.finetuning import FineTuningOptions, fine_tune, plot_loss_curve
+    from coresift.foundation import base_model_fingerprint
     from coresift.personalization import RecLoraConfig, SampleStates
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
     from coresift.selection import without_selection_part
@@ -53,7 +54,7 @@ def fine_tune_on_coreset(
     mixture = RecLoraConfig.for_states(states, **personalization.model_dump(exclude={"enabled"})) if states else None
     settings = [
         *(part.model_dump() for part in (parameters, recommender, adapter, personalization, seed)),
-        *(compute, semantic_ids, surrogate_states if states else None),
+        *(compute, semantic_ids, surrogate_states if states else None, base_model_fingerprint(base_model)),
     ]
     tuned = fine_tune(
         build_recommender(
@@ -69,7 +70,7 @@ def fine_tune_on_coreset(
         ),
         with_histories(prompts, samples),
         coreset=coreset,
-        work_folder=work_folder(data_dir.root, "finetuning", prompts, samples, items, coreset, base_model, *settings),
+        work_folder=work_folder(data_dir.root, "finetuning", prompts, samples, items, coreset, *settings),
         options=FineTuningOptions(**parameters.model_dump()),
         random_state=seed.root,
     )

@@ -65,7 +65,7 @@ def encode_users_and_items(
     folds = parameters.out_of_fold.folds
     if folds == 0:
         return surrogate_states(model, samples), item_vectors(model), {"folds": 0}
-    settings = [parameters.model_dump(), device.root, used_threads, seed.root]
+    settings = [parameters.model_dump(), items.num_rows, device.root, used_threads, seed.root]
     train = partial(
         train_surrogate,
         n_items=items.num_rows,
