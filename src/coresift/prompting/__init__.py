@@ -4,10 +4,11 @@ from coresift.foundation import tokenise
 from coresift.prompting.labels import check_labels
 from coresift.prompting.layouts import SequenceLayout
 from coresift.prompting.rendering import render_prompts
-from coresift.prompting.responses import response_budget, response_tokens
+from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
 from coresift.prompting.templates import ClickTemplates, PromptTemplates
 
 __all__ = [
+    "LONGEST_RESPONSE",
     "ClickTemplates",
     "PromptTemplates",
     "SequenceLayout",
