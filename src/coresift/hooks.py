@@ -41,7 +41,7 @@ class ParametersHook:
         if model:
             from coresift.foundation import check_base_model
 
-            check_base_model(model)
+            check_base_model(model, max_tokens=raw.get("prompting", {}).get("max_tokens"))
         if raw["dtype"] == "nf4":
             from coresift.compute import resolve_device
             from coresift.foundation import check_four_bits
