@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
 from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
+from coresift.storage import rows_of, rows_of_items
 
 logger = logging.getLogger(__name__)
 
@@ -101,32 +101,54 @@ def rank_baselines(
 
 
 def rank_surrogate(
-    samples: pa.Table, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor], *, k: int
+    samples: pa.Table,
+    surrogate_states: dict[str, Tensor],
+    item_vectors: dict[str, Tensor],
+    *,
+    k: int,
+    n_items: int | None = None,
 ) -> pa.Table:
     """Rank the catalogue with the surrogate for every test user.
+
+    Args:
+        samples: table `samples`.
+        surrogate_states: tensors `sample_id` and `state`, rows in any order.
+        item_vectors: tensors `item_id` and `vector`, rows in any order.
+        k: length of every list.
+        n_items: catalogue size M; None takes as many as there are vectors.
 
     Returns:
         method, masked, sample_id, items, scores.
 
     Raises:
-        ValueError: a test sample has no state, or states and vectors come from different trainings.
+        ValueError: a test sample has no state, an item no vector, or states and vectors come from different trainings.
     """
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
-    states = surrogate_states_of(users, surrogate_states)
-    return both_tables(lambda n: top_items(states, item_vectors["vector"], n), users, "surrogate", k)
+    states, items = surrogate_states_of(users, surrogate_states), surrogate_items(item_vectors, n_items)
+    return both_tables(lambda n: top_items(states, items, n), users, "surrogate", k)
 
 
 def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) -> Tensor:
-    """Return the state of every sample (U, h).
+    """Return the state of every sample (U, h) float32, joined by ``sample_id``.
 
     Raises:
-        ValueError: a sample has none.
+        ValueError: a sample has none, or several.
     """
-    rows = pc.index_in(users["sample_id"].cast(pa.int64()), pa.array(surrogate_states["sample_id"].numpy()))
-    if rows.null_count:
-        raise ValueError(f"{rows.null_count} test samples have no surrogate state: run the surrogate pipeline again.")
-    return surrogate_states["state"][torch.from_numpy(np.array(rows, dtype=np.int64))]
+    wanted = users["sample_id"].to_numpy()
+    missing = ~np.isin(wanted, surrogate_states["sample_id"].numpy())
+    if missing.any():
+        raise ValueError(f"{missing.sum()} test samples have no surrogate state: run the surrogate pipeline again.")
+    return rows_of(surrogate_states, "state", wanted, dataset="surrogate_states").float()
+
+
+def surrogate_items(item_vectors: dict[str, Tensor], n_items: int | None) -> Tensor:
+    """Return the vector of every item (M, h) float32; row = item id.
+
+    Raises:
+        ValueError: an item has none, or several.
+    """
+    return rows_of_items(item_vectors, dataset="item_vectors", n_items=n_items).float()
 
 
 def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
