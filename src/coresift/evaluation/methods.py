@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
-from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
+from coresift.evaluation.both_ways import label_rankings, rank_in_groups, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
 from coresift.storage import rows_of, rows_of_items
 
 logger = logging.getLogger(__name__)
+
+Ranker: TypeAlias = Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]]
+"""Maps positions of users and a length n to ids and scores (u, n) of their best items, nothing masked."""
 
 TEST = 2
 METHODS = ("tuned", "untuned", "surrogate", "most_popular", "popular_recently", "item_knn")
@@ -58,7 +64,11 @@ def rank_recommender(
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
-    return both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+    return both_tables(lambda rows, n: recommender.rank(_taken(chosen, rows), n), users, method, k)
+
+
+def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    return table if len(rows) == len(table) else table.take(pa.array(rows))
 
 
 def prompts_with_histories(users: pa.Table, prompts: pa.Table) -> pa.Table:
@@ -91,11 +101,13 @@ def rank_baselines(
         method, masked, sample_id, items, scores.
     """
     users = samples_to_test(samples)
-    histories, n_users = users["history"], users.num_rows
-    rankers: dict[str, Callable[[int], tuple[Tensor, Tensor]]] = {
-        "most_popular": lambda n: most_popular(interactions, n_items, n_users, n),
-        "popular_recently": lambda n: popular_recently(interactions, n_items, n_users, n),
-        "item_knn": lambda n: item_knn(interactions, n_items, histories, n, history_length=knn_history_length),
+    histories = users["history"].combine_chunks()
+    rankers: dict[str, Ranker] = {
+        "most_popular": lambda rows, n: most_popular(interactions, n_items, len(rows), n),
+        "popular_recently": lambda rows, n: popular_recently(interactions, n_items, len(rows), n),
+        "item_knn": lambda rows, n: item_knn(
+            interactions, n_items, histories.take(pa.array(rows)), n, history_length=knn_history_length
+        ),
     }
     return pa.concat_tables([both_tables(rank, users, name, k) for name, rank in rankers.items()])
 
@@ -126,7 +138,7 @@ def rank_surrogate(
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
     states, items = surrogate_states_of(users, surrogate_states), surrogate_items(item_vectors, n_items)
-    return both_tables(lambda n: top_items(states, items, n), users, "surrogate", k)
+    return both_tables(lambda rows, n: top_items(states[torch.from_numpy(rows)], items, n), users, "surrogate", k)
 
 
 def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) -> Tensor:
@@ -164,9 +176,9 @@ def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict
         )
 
 
-def both_tables(rank: Callable[[int], tuple[Tensor, Tensor]], users: pa.Table, method: str, k: int) -> pa.Table:
-    """Return the masked and the unmasked lists of a method in one table; ``rank`` gives the best n items unmasked."""
-    masked, unmasked = rank_both_ways(rank, users["history"], k)
+def both_tables(rank: Ranker, users: pa.Table, method: str, k: int) -> pa.Table:
+    """Return the masked and the unmasked lists of a method in one table; see :func:`rank_in_groups` for ``rank``."""
+    masked, unmasked = rank_in_groups(rank, users["history"], k)
     return pa.concat_tables(
         [
             label_rankings(rankings_table(users["sample_id"], *masked), method, masked=True),

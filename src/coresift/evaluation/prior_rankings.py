@@ -6,7 +6,10 @@ import logging
 from dataclasses import asdict
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.labels import PRIOR_SUFFIX, SURROGATE_SUFFIX
@@ -145,7 +148,20 @@ def _all_kinds(
 
 
 def _both_tables(users: pa.Table, scores: ScoreBlock, method: str, k: int) -> pa.Table:
-    return both_tables(lambda length: top_items_from(scores, len(users), length), users, method, k)
+    return both_tables(
+        lambda rows, length: top_items_from(_at(scores, rows), len(rows), length), users, method, k
+    )  # fmt: skip
+
+
+def _at(scores: ScoreBlock, rows: NDArray[np.int64]) -> ScoreBlock:
+    """Scores of some users, whose positions ascend."""
+
+    def block(part: slice) -> Tensor:
+        runs = np.split(rows[part], np.flatnonzero(np.diff(rows[part]) > 1) + 1)
+        parts = [scores(slice(int(run[0]), int(run[-1]) + 1)) for run in runs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    return block
 
 
 def _from(logits: ScoreBlock, start: int) -> ScoreBlock:
