@@ -7,6 +7,7 @@ from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, wr
 from coresift.storage.location import Location
 from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
 from coresift.storage.publishing import atomic_file, atomic_folder, replace
+from coresift.storage.row_lookup import places_of, rows_of, rows_of_items, table_of_items
 from coresift.storage.safe_folders import unsafe_files
 from coresift.storage.shards import Shards
 from coresift.storage.tables import read_column, read_table, table_preview, write_table
@@ -36,11 +37,15 @@ __all__ = [
     "leave_work",
     "locked",
     "owned_folder",
+    "places_of",
     "read_column",
     "read_lineage",
     "read_table",
     "read_tensors",
     "replace",
+    "rows_of",
+    "rows_of_items",
+    "table_of_items",
     "table_preview",
     "unsafe_files",
     "work_folder",
