@@ -99,7 +99,7 @@ def test_every_hook_sees_the_local_parameters(conf: Path, kedro_run: Callable[..
 
 def test_a_number_in_a_file_is_told_to_be_put_into_quotes(conf: Path, context: Callable[..., KedroContext]) -> None:
     write(conf / "test" / "parameters" / "places.yml", data_dir=2024)
-    with pytest.raises(ValueError, match="'data_dir': .* got 2024: .* text in quotes only"):
+    with pytest.raises(ValueError, match=r"'data_dir': .* got 2024: .* text in quotes only"):
         context("test")
     write(conf / "test" / "parameters" / "places.yml", data_dir="2024")
     assert context("test").params["data_dir"].root.endswith("/2024")
@@ -172,7 +172,7 @@ def test_a_link_that_leads_nowhere_is_no_place(below: str, tmp_path: Path) -> No
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     with pytest.raises(ValueError, match="a link that leads nowhere"):
         check_writable("data_dir", f"{tmp_path}/link{below}", [])
-    with pytest.raises(ValueError, match="raw_dir: .*no such file"):
+    with pytest.raises(ValueError, match=r"raw_dir: .*no such file"):
         check_readable("raw_dir", f"{tmp_path}/link{below}")
 
 

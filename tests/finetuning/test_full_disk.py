@@ -36,7 +36,7 @@ def test_a_checkpoint_that_does_not_fit_ends_in_a_sentence_and_the_next_call_goe
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", save_until_the_disk_is_full)
-        with pytest.raises(DiskError, match="checkpoints' could not be written to .no space left on device"):
+        with pytest.raises(DiskError, match=r"checkpoints' could not be written to .no space left on device"):
             tune(base_model, tmp_path / "full")
     assert last_whole_checkpoint(tmp_path / "full" / CHECKPOINTS) is not None
     assert fingerprint(tune(base_model, tmp_path / "full").folder) == expected
