@@ -80,12 +80,10 @@ def settled(name: str, value: str, project_path: Path) -> str:
         if name == "data_dir":
             _check_store(name, protocol)
         return value
-    try:
-        return str(project_path / Path(path).expanduser())
-    except RuntimeError as error:
-        raise ValueError(
-            f"{name}: '{value}' names a user whom this machine does not know: write the path out"
-        ) from error
+    expanded = os.path.expanduser(path)  # of a `Path`, ./~ would be ~
+    if expanded.startswith("~"):
+        raise ValueError(f"{name}: '{value}' names a user whom this machine does not know: write it out, or as ./~")
+    return str(project_path / expanded)
 
 
 def _check_store(name: str, protocol: str) -> None:

@@ -122,3 +122,28 @@ def test_tables_of_another_engine_are_replaced(tmp_path):
     ingest_to_files(*sources, output, OPTIONS)
     assert (output / "samples.parquet").is_file()
     assert sorted(path.name for path in output.iterdir()) == sorted(f"{name}.parquet" for name in TABLES)
+
+
+@pytest.mark.parametrize("memory_limit", [None, "1GB"])
+@pytest.mark.parametrize("name", ['it\'s "q" a\\b', "run[1]*?", "50% #1; $x: {a,b} ü"])
+def test_tables_are_written_into_a_folder_of_any_name(tmp_path, name, memory_limit):
+    sources = write_raw(tmp_path / "raw")
+    csv = tmp_path / "raw" / "items.csv"  # what is staged lies in the output folder while it is read
+    csv.write_text("item_id,title\n" + "".join(f"{item},{title}\n" for item, title in enumerate("abcd")))
+    sources[1] = Source("raw_items", path=str(csv))
+    options = IngestionOptions(split="leave_one_out", min_history=0, threads=1, memory_limit=memory_limit)
+    ingest_to_files(*sources, tmp_path / name, options)
+    ingest_to_files(*sources, tmp_path / "plain", options)
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "plain", name}
+    for table in TABLES:
+        assert read(tmp_path / name, table).equals(read(tmp_path / "plain", table)), table
+
+
+def test_a_full_disk_is_no_fault_of_the_source(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("coresift.corpus.sources.stage", fail)
+    sources = [Source(f"raw_{name}", table=table) for name, table in RAW.items()]
+    with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device$"):
+        ingest_to_files(*sources, tmp_path / "output", OPTIONS)

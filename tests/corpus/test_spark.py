@@ -98,3 +98,15 @@ def test_a_session_of_another_thread_is_used_beside_and_left_as_it_is(session):
     assert other.range(3).count() == 3
     for name, value in earlier.items():
         other.conf.set(name, value)
+
+
+def test_tables_are_written_into_a_folder_of_any_name(session, sources, tmp_path):
+    for name in ("plain", 'it\'s [1] {a,b} *? "q" \\ 50%20: #x'):
+        ingest_to_files(*sources, tmp_path / name, IngestionOptions(engine="spark", threads=2))
+    for table in TABLES:
+        plain, odd = (pa.concat_tables(tables(folder, table)) for folder in sorted(tmp_path.iterdir()))
+        assert plain.equals(odd), table
+
+
+def tables(folder: Path, name: str) -> list[pa.Table]:
+    return [pq.read_table(file) for file in sorted((folder / f"{name}.parquet").glob("*.parquet"))]

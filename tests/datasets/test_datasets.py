@@ -171,3 +171,47 @@ def test_a_whole_tuned_model_stands_in_for_an_adapter(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_text("{}")
     dataset.save(folder)
     assert sorted(file.name for file in dataset.load().iterdir()) == ["config.json", "model.safetensors"]
+
+
+ODD_NAMES = ["run[1]", "run*", "run?", "[!a]{b,c}", 'it\'s "q"', "a\\b", "50% #1; $x", "ü 😀"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("case", CASES)
+def test_versions_are_found_below_a_folder_of_any_name(case: str, name: str, root: str, tmp_path: Path) -> None:
+    kind, make = CASES[case]
+    folder = f"{root}/{name}"
+    for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
+        kind(filepath=f"{folder}/thing", version=Version(None, version)).save(make(tmp_path))
+    latest = kind(filepath=f"{folder}/thing", version=Version(None, None))
+    assert latest.exists()
+    assert latest.list_versions(full_path=False) == ["2026-01-02T00.00.00.000Z", "2026-01-01T00.00.00.000Z"]
+    assert listing(latest.load()) == listing(make(tmp_path))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_folder_like_a_pattern_never_stands_for_its_neighbor(case: str, root: str, tmp_path: Path) -> None:
+    kind, make = CASES[case]
+    kind(filepath=f"{root}/run1/thing", version=Version(None, "2026-01-01T00.00.00.000Z")).save(make(tmp_path))
+    other = kind(filepath=f"{root}/run[1]/thing", version=Version(None, None))
+    assert not other.exists()
+    with pytest.raises(DatasetError, match="Did not find any versions"):
+        other.load()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_loads_what_it_saved_although_a_later_run_has_saved_too(case: str, root: str, tmp_path: Path) -> None:
+    kind, make = CASES[case]
+    mine, theirs = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
+    kind(filepath=f"{root}/thing", version=Version(None, mine)).save(make(tmp_path))
+    kind(filepath=f"{root}/thing", version=Version(None, theirs)).save(make(tmp_path))
+    assert kind(filepath=f"{root}/thing", version=Version(None, mine)).resolve_load_version() == mine
+    assert kind(filepath=f"{root}/thing", version=Version(theirs, mine)).resolve_load_version() == theirs
+    assert kind(filepath=f"{root}/thing", version=Version(None, "2026-01-03")).resolve_load_version() == theirs
+
+
+def test_figures_are_found_below_a_folder_of_any_name(tmp_path: Path) -> None:
+    dataset = FigureDataset(filepath=f"{tmp_path}/run[1] 'x'/plot.png", version=Version(None, "2026-01-01"))
+    dataset.save(Figure())
+    assert dataset.exists()
+    assert dataset.list_versions(full_path=False) == ["2026-01-01"]

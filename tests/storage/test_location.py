@@ -82,3 +82,25 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is not a folder"):
         Location(fsspec.filesystem("file"), str(tmp_path / "store")).save_folder(tmp_path / "file")
+
+
+def test_paths_on_a_store_are_names_and_never_patterns(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    places = {name: Location(filesystem, f"{tmp_path}/store/{name}/model") for name in ("run1", "run[1]", "run*")}
+    for name, location in places.items():
+        source = make_folder(tmp_path / f"made {len(name)} {name == 'run*'}")
+        (source / "config.json").write_text(name)
+        location.save_folder(source)
+    places["run[1]"].save_folder(make_folder(tmp_path / "made again"))
+    read = {name: (location.local_copy() / "config.json").read_text() for name, location in places.items()}
+    assert read == {"run1": "run1", "run[1]": "{}", "run*": "run*"}
+
+
+def test_a_replaced_folder_keeps_no_file_of_the_older_one(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    location = Location(filesystem, f"{tmp_path}/store/model[1]")
+    source = make_folder(tmp_path / "made")
+    (source / "old").write_text("old")
+    location.save_folder(source)
+    (source / "old").unlink()
+    location.save_folder(source)
+    names = {path.name for path in location.local_copy().rglob("*") if path.is_file()}
+    assert names == {"config.json", "weights"}

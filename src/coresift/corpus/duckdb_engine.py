@@ -59,7 +59,8 @@ def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Pa
         settings["memory_limit"] = memory_limit
     with fresh_folder(folder, WORK_PREFIX) as work:
         # In a file, steps are compressed and leave memory of their own accord; in memory, small ones are faster.
-        database = f"{work}/steps.duckdb" if memory_limit else ":memory:"
+        # Where the path holds a ?, there can be no file: DuckDB takes what follows for options.
+        database = f"{work}/steps.duckdb" if memory_limit and "?" not in str(work) else ":memory:"
         connection = ibis.duckdb.connect(database, temp_directory=f"{work}/spilled", **settings)
         connection.raw_sql("SET TimeZone = 'UTC'")
         connection.raw_sql("SET enable_progress_bar = false")
