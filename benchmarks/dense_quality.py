@@ -38,7 +38,7 @@ from coresift.recommenders import AdapterOptions, DenseRecommender, build_recomm
 from coresift.recommenders.history_vectors import with_history_vectors
 from coresift.recommenders.tokens import RaggedIntegers
 from coresift.selection import assemble_pool, choose
-from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, write_tensors
+from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, rows_of_items, write_tensors
 
 N_SAMPLES = 1024
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
@@ -106,7 +106,9 @@ class Corpus:
         test = self.samples.filter(pc.equal(self.samples["split"], TEST))
         self.test = test.take(np.sort(np.random.default_rng(0).permutation(len(test))[: n_test or len(test)]))
         self.tuning: PriorTuning = prior_tuning(self.samples, interactions, len(self.items), n_users=n_tuning)
-        self.surrogate_items = load_file(newest(data, "surrogate/item_vectors.safetensors"))["vector"]
+        self.surrogate_items = rows_of_items(
+            load_file(newest(data, "surrogate/item_vectors.safetensors")), dataset="item_vectors"
+        )
         states = read_tensors(newest(data, "surrogate/surrogate_states.safetensors"))
         self.sample_states = SampleStates(states)
         place = {sample: row for row, sample in enumerate(states["sample_id"].tolist())}

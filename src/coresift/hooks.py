@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import defaultdict
-from difflib import get_close_matches
-from importlib import import_module
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,109 +15,52 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from pydantic import BaseModel, ValidationError
 
-from coresift import parameters as shared
+from coresift.parameter_checks import PIPELINES, check_parameters, parameter_models
+from coresift.places import PLACES, check_readable, check_writable, read_parameters, settled
 
-PIPELINES = (
-    "ingestion",
-    "foundation",
-    "prompting",
-    "surrogate",
-    "attribution",
-    "selection",
-    "finetuning",
-    "evaluation",
-)
-SHARED_MODELS: dict[str, type[BaseModel]] = {
-    "data_dir": shared.DataDirectory,
-    "device": shared.Device,
-    "dtype": shared.Dtype,
-    "threads": shared.Threads,
-    "seed": shared.Seed,
-    "tuning_share": shared.TuningShare,
-    "recommender": shared.RecommenderParameters,
-    "adapter": shared.AdapterParameters,
-    "personalization": shared.PersonalizationParameters,
-}
-KNOWN_WITHOUT_MODEL = {"raw_dir"}
-"""Runtime parameters that only the catalog reads."""
-
-
-def parameter_models() -> dict[str, type[BaseModel]]:
-    """Return the model of every top-level parameter, by name."""
-    sections = {
-        name: getattr(import_module(f"coresift.pipelines.{name}.params"), f"{name.capitalize()}Parameters")
-        for name in PIPELINES
-    }
-    return {**SHARED_MODELS, **sections}
-
-
-def check_parameters(raw: dict[str, Any]) -> None:
-    """Validate every section, whichever pipelines run.
-
-    Raises:
-        ValueError: If a name is unknown (with the nearest valid one) or a value does not fit.
-    """
-    models = parameter_models()
-    for name, value in raw.items():
-        if name in KNOWN_WITHOUT_MODEL:
-            continue
-        if name not in models:
-            raise ValueError(_unknown(name, [*models, *KNOWN_WITHOUT_MODEL]))
-        _check_section(name, value, models[name])
-
-
-def _check_section(name: str, value: object, model: type[BaseModel]) -> None:
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        path = [name, *(str(part) for part in problem["loc"])]
-        if problem["type"] == "extra_forbidden":
-            raise ValueError(_unknown(".".join(path), _siblings(model, path[1:-1], name))) from None
-        raise ValueError(f"parameter '{'.'.join(path)}': {problem['msg']}, got {problem['input']!r}") from None
-
-
-def _siblings(model: type[BaseModel], inner: list[str], prefix: str) -> list[str]:
-    """Return the dotted names that are valid where an unknown one was found."""
-    for part in inner:
-        prefix += f".{part}"
-        annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return [f"{prefix}.{field}" for field in model.model_fields]
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    nearest = get_close_matches(name, known, n=1)
-    hint = f": did you mean '{nearest[0]}'?" if nearest else f": known are {', '.join(sorted(known))}"
-    return f"unknown parameter '{name}'{hint}"
+__all__ = ["PIPELINES", "ParametersHook", "RunSummaryHook", "SelectionHook", "check_parameters", "parameter_models"]
 
 
 class ParametersHook:
-    """Stops a run with a wrong parameter or base model before any node."""
+    """Stops a run with a wrong parameter, place or base model before any node, and decides where everything lies."""
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all sections, and what they need: a base model's path, four bits; make the data folder absolute."""
-        raw = context.config_loader["parameters"]
+        """Check all sections, and what they need: a base model's path, four bits; decide on data_dir and raw_dir."""
+        loader = context.config_loader
+        raw = read_parameters(loader)
         check_parameters(raw)
-        directory = str(raw["data_dir"])
-        if "://" not in directory:
-            # A run started in a subfolder works on the same data.
-            context.config_loader["parameters"] = {**raw, "data_dir": str(context.project_path / directory)}
+        places = {name: settled(name, raw[name], context.project_path) for name in PLACES if name in raw}
+        loader["parameters"] = {**raw, **places}
+        # The catalog reads runtime parameters only, so that whatever decided on a place becomes one of them.
+        loader.runtime_params = {**loader.runtime_params, **places}
+        loader._runtime_params_oc = None
+        self._places = places
         model = raw.get("foundation", {}).get("model")
         if model:
             from coresift.foundation import check_base_model
 
-            check_base_model(model)
+            check_base_model(model, max_tokens=raw.get("prompting", {}).get("max_tokens"))
         if raw["dtype"] == "nf4":
             from coresift.compute import resolve_device
             from coresift.foundation import check_four_bits
 
             check_four_bits(resolve_device(raw["device"]))
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check that raw data is where it should be, and that every output can be written."""
+        raw_dir = self._places.get("raw_dir")
+        if raw_dir and any(path.startswith(raw_dir) for path in _paths(pipeline.inputs(), catalog)):
+            check_readable("raw_dir", raw_dir)
+        check_writable("data_dir", self._places["data_dir"], _paths(pipeline.all_outputs(), catalog))
+
+
+def _paths(names: Iterable[str], catalog: DataCatalog) -> list[str]:
+    """Return the paths of those datasets that have one."""
+    datasets = [catalog.get(name) for name in sorted(names)]
+    return [str(dataset._describe().get("filepath", "")) for dataset in datasets if dataset is not None]
 
 
 class SelectionHook:

@@ -56,6 +56,12 @@ class DataDirectory(RootModel[Annotated[str, Field(min_length=1)]]):
     model_config = ConfigDict(frozen=True)
 
 
+class RawDirectory(RootModel[Annotated[str, Field(min_length=1)]]):
+    """Folder, archive, URL or database of the raw data; the environment says what is expected there."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 class DenseParameters(StrictParameters):
     """The dense recommender: prompt and items as vectors."""
 

@@ -8,6 +8,9 @@ import torch
 from influence_cases import SmallNetwork, cross_entropy, made_batches, wave_problem
 
 from coresift.attribution import influence_scores
+from coresift.attribution.curvature import Curvature
+from coresift.attribution.held_calls import HeldCalls
+from coresift.attribution.linear_gradients import LinearProblem
 
 DATTRI = json.loads(Path(__file__).with_name("dattri_figures.json").read_text())
 
@@ -98,6 +101,21 @@ def test_negative_curvature_asks_for_more_damping(network):
         influence_scores(
             network, "last", made_batches([8], 2), made_batches([8], 3), concave, curvature="hessian", damping=1e-6
         )
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_default_ridge_is_positive_where_a_hessian_bends_downwards(network, monkeypatch, held):
+    def concave(model, batch):
+        return -cross_entropy(model, batch)
+
+    if not held:
+        monkeypatch.setattr("coresift.attribution.curvature.LARGEST_WHOLE_MATRIX", {"fisher": 1, "hessian": 1})
+    batches = made_batches([8], 2)
+    for loss in (cross_entropy, concave):
+        problem = LinearProblem(network, "last", loss)
+        curvature = Curvature(HeldCalls(problem, batches), kind="hessian", damping=None)
+        assert (curvature.mean_diagonal() < 0) == (loss is concave)
+        assert curvature.damping == pytest.approx(0.1 * abs(curvature.mean_diagonal()))
 
 
 def test_a_sample_of_the_target_itself_helps_most(network):

@@ -77,6 +77,8 @@ STATES = {"sample_id": torch.arange(2), "state": torch.zeros(2, 3)}
         ({"state": torch.zeros(3, 3)}, "2 rows"),
         ({"state": torch.full((2, 3), torch.nan)}, "NaN or infinite"),
         ({"sample_id": torch.zeros(2, dtype=torch.long)}, "an id twice"),
+        ({"sample_id": torch.tensor([1, 0])}, "does not ascend"),
+        ({"sample_id": torch.arange(2.0)}, "ids are a vector of integers"),
     ],
 )
 def test_broken_tensors_are_refused(change: dict[str, torch.Tensor], message: str) -> None:

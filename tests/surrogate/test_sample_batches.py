@@ -109,3 +109,17 @@ def test_gradients_of_the_last_block_are_at_hand(world: World, trained: TrainedS
         (batch,) = surrogate_batches(world.samples.slice(row, 1))
         (alone,) = torch.autograd.grad(sample_losses(trained.model, batch).sum(), weight)
         assert torch.allclose(gradients[row], alone.flatten(), atol=1e-6)
+
+
+@pytest.mark.parametrize("scored", ["last", "sequence", "released"])
+def test_a_long_history_widens_no_batch_and_has_the_same_loss(world, scored):
+    model = SasRec(SasRecConfig(n_items=40, dimension=8, n_blocks=1, max_length=6)).eval()
+    histories = [[item % 40 for item in range(length)] for length in (500, 7, 6, 5, 2)]
+    train = world.samples.filter(pc.equal(world.samples["split"], 0)).slice(0, len(histories))
+    train = train.set_column(train.column_names.index("history"), "history", pa.array(histories, pa.list_(pa.int32())))
+    whole, cut = (
+        next(iter(surrogate_batches(train, scored=scored, longest=longest)))
+        for longest in (None, model.config.max_length + 1)
+    )
+    assert cut["history"].shape[1] <= 7
+    assert torch.equal(sample_losses(model, cut), sample_losses(model, whole))

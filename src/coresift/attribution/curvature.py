@@ -27,7 +27,8 @@ class Curvature:
     Args:
         gradients: The training samples' gradients.
         kind: ``fisher`` or ``hessian``.
-        damping: Absolute ridge; None takes a tenth of the mean diagonal of C.
+        damping: Absolute ridge; None takes a tenth of the mean diagonal of C, whatever its sign: where a loss is bent
+            downwards a Hessian's is negative, and a negative ridge would bend it further.
 
     Raises:
         ValueError: If the kind is unknown or the damping negative.
@@ -41,7 +42,7 @@ class Curvature:
         self.gradients = gradients
         self.problem = gradients.problem
         self.kind = kind
-        self.damping = DEFAULT_DAMPING * self.mean_diagonal() if damping is None else damping
+        self.damping = DEFAULT_DAMPING * abs(self.mean_diagonal()) if damping is None else damping
 
     @cached_property
     def matrix(self) -> Tensor | None:

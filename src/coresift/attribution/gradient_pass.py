@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from coresift.attribution.layer_totals import LayerTotal, SmallProduct, empty_total
-from coresift.attribution.linear_calls import LinearCalls, frozen, reject_packed
+from coresift.attribution.linear_calls import LinearCalls, frozen
+from coresift.attribution.loss_batches import Batch, SampleLoss
 from coresift.attribution.projection import GradientProjection
-
-SampleLoss = Callable[[Any, dict[str, Tensor]], Tensor]
-"""Maps a model and a batch to unreduced losses (B,) that do not couple samples."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class BatchGradients:
 
 def gradient_batches(
     model: nn.Module,
-    batches: Iterable[dict[str, Tensor]],
+    batches: Iterable[Batch],
     layers: dict[str, nn.Linear],
     loss: SampleLoss,
     projection: GradientProjection | None = None,
@@ -45,41 +42,37 @@ def gradient_batches(
     Args:
         model: The model.
         batches: Padded batches, one row a sample.
-        layers: The Linear layers whose weights are meant, by name.
+        layers: The Linear layers whose weights are meant, by name; each weight once, whoever else holds it.
         loss: Maps model and batch to uncoupled losses (B,).
         projection: Made for the same layers.
 
     Raises:
-        ValueError: If a batch is packed or flattened, no layer takes part, or a loss is not finite.
+        ValueError: If a batch is packed or flattened, no layer takes part, a loss is not finite, or a weight is also
+            read outside of Linear layers.
     """
-    meter = _GradientMeter(layers, projection)
+    meter = _GradientMeter(model, layers, projection)
     with frozen(model), meter.calls.watching():
         for batch in batches:
-            yield meter.measure(model, batch, loss)
+            yield meter.measure(batch, loss)
 
 
 class _GradientMeter:
     """Gradients of one batch, reduced to what is asked for as soon as all calls of a layer have come back."""
 
-    def __init__(self, layers: dict[str, nn.Linear], projection: GradientProjection | None) -> None:
+    def __init__(self, model: nn.Module, layers: dict[str, nn.Linear], projection: GradientProjection | None) -> None:
         self.layers = layers
         self.projection = projection
-        self.calls = LinearCalls(layers, self._add)
+        self.calls = LinearCalls(model, layers, self._add)
         self._pending: dict[str, LayerTotal] = {}
         self._remaining: dict[str, int] = {}
         self._squares: list[Tensor] = []
         self._features: list[Tensor] = []
 
-    def measure(self, model: nn.Module, batch: dict[str, Tensor], loss: SampleLoss) -> BatchGradients:
+    def measure(self, batch: Batch, loss: SampleLoss) -> BatchGradients:
         """Return what one batch gives."""
-        reject_packed(batch)
-        self.calls.begin_batch()
         for collected in (self._pending, self._squares, self._features):
             collected.clear()
-        with torch.enable_grad():
-            losses = loss(model, batch)
-        check_losses(losses)
-        self.calls.check_batch(len(losses))
+        losses = self.calls.losses(loss, batch)
         self._remaining = dict(self.calls.counts)
         losses.sum().backward()
         for name in list(self._pending):
@@ -104,17 +97,3 @@ class _GradientMeter:
 
     def _unit_features(self) -> Tensor | None:
         return functional.normalize(torch.stack(self._features).sum(0), dim=1).cpu() if self._features else None
-
-
-def check_losses(losses: Tensor) -> None:
-    """Make sure that a loss function gave one finite loss a sample, with a graph behind it.
-
-    Raises:
-        ValueError: If it did not.
-    """
-    if losses.ndim != 1:
-        raise ValueError(f"the loss has shape {tuple(losses.shape)}: return one unreduced loss a sample, (B,)")
-    if not losses.requires_grad:
-        raise ValueError("the loss does not depend on the chosen layers: check that it calls the model with gradients")
-    if not losses.isfinite().all():
-        raise ValueError("a sample's loss is not finite: check the batch for empty or overflowing samples")

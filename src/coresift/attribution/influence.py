@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from coresift.attribution.curvature import Curvature
-from coresift.attribution.gradient_pass import SampleLoss
 from coresift.attribution.held_calls import HeldCalls
-from coresift.attribution.linear_calls import re_iterable
 from coresift.attribution.linear_gradients import Batches, LinearProblem, mean_gradient, sample_products
+from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
 from coresift.attribution.solvers import SOLVERS
 
 logger = logging.getLogger(__name__)
@@ -52,23 +51,25 @@ def influence_scores(
     Args:
         model: Any torch module.
         module_name: Name of the Linear layer.
-        batches: Re-iterable batches of the training samples.
-        target_batches: Re-iterable batches of the samples whose mean loss is the target.
+        batches: Batches of the training samples, of any kind that the loss reads: dictionaries, tuples as data loaders
+            give them, tensors, dataclasses. They are read several times, so not a generator; tensors are moved to the
+            model's device.
+        target_batches: The same of the samples whose mean loss is the target.
         loss: Maps model and batch to uncoupled, unreduced losses (B,).
         curvature: ``fisher`` or ``hessian`` of the mean training loss.
         damping: Absolute ridge; default .1 times the mean diagonal of C.
         solver: ``cg``, ``dense`` or ``lissa``, all on the same matrix.
 
     Raises:
-        ValueError: If the layer, curvature or solver is unknown, batches can be read only once, or the matrix is not
-            positive definite.
+        ValueError: If the layer, curvature or solver is unknown, batches can be read only once, the matrix is not
+            positive definite, or the weight is also read outside of Linear layers.
     """
     if solver not in SOLVERS:
         raise ValueError(f"solver is '{solver}': use one of {', '.join(SOLVERS)}")
     problem = LinearProblem(model, module_name, loss)
-    gradients = HeldCalls(problem, re_iterable(batches, "batches"))
+    gradients = HeldCalls(problem, RepeatableBatches(batches, "batches"))
     matrix = Curvature(gradients, kind=curvature, damping=damping)
-    target = mean_gradient(problem.calls(target_batches), problem.n_parameters)
+    target = mean_gradient(problem.calls(RepeatableBatches(target_batches, "target_batches")), problem.n_parameters)
     solution = SOLVERS[solver](matrix, target)
     residual = float((matrix.damped_product(solution) - target).norm() / target.norm().clamp(min=1e-300))
     logger.info("Influence on %s: damping %.3g, relative residual %.1e.", module_name, matrix.damping, residual)

@@ -8,11 +8,15 @@ the autograd graph begins at the first hooked layer: what lies below costs a for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from coresift.attribution.loss_batches import Batch, SampleLoss, check_losses, on_device_of, reject_packed
+from coresift.attribution.shared_weights import Holder, WeightReads, weight_holders
 
 LayerGradient = Callable[[str, Tensor, Tensor], None]
 """Called in the backward pass with a layer's name, its input (B, T, in) and its output's gradient (B, T, out)."""
@@ -36,40 +40,62 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 
 class LinearCalls:
-    """Watch Linear layers through forward and backward passes.
+    """Watch the weights of Linear layers through forward and backward passes.
 
-    Calls made without gradients (for instance to embed fixed negatives) are ignored.
+    All layers that hold a weight are watched, and their calls reported under one name; what a layer with the transpose
+    reports has input and gradient exchanged, which transposes their outer product. Calls made without gradients (for
+    instance to embed fixed negatives) are ignored.
 
     Args:
-        layers: Linear layers by name.
+        model: The model.
+        layers: Linear layers by name, no two of which hold one weight.
         on_gradient: Called once for every call of a layer that takes part in the loss.
+
+    Raises:
+        ValueError: If a weight is computed from other parameters, or held in shapes that do not match.
     """
 
-    def __init__(self, layers: dict[str, nn.Linear], on_gradient: LayerGradient) -> None:
+    def __init__(self, model: nn.Module, layers: dict[str, nn.Linear], on_gradient: LayerGradient) -> None:
+        self.model = model
         self.layers = layers
         self.on_gradient = on_gradient
+        self.holders = weight_holders(model, layers)
         self.counts: dict[str, int] = dict.fromkeys(layers, 0)
         self._first_dimensions: set[int] = set()
+        self._reads: WeightReads | None = WeightReads(model, layers)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Attach the hooks for the length of a block."""
         with ExitStack() as stack:
-            for name, layer in self.layers.items():
-                stack.enter_context(_removed_at_exit(layer.register_forward_hook(self._hook(name))))
+            for name, holders in self.holders.items():
+                for holder in holders:
+                    handle = holder.layer.register_forward_hook(self._hook(name, holder), with_kwargs=True)
+                    stack.enter_context(_removed_at_exit(handle))
             yield
 
-    def begin_batch(self) -> None:
-        """Forget the calls of the batch before."""
-        self.counts = dict.fromkeys(self.layers, 0)
-        self._first_dimensions.clear()
+    def losses(self, loss: SampleLoss, batch: Batch) -> Tensor:
+        """Return the losses (B,) of a batch, with a graph whose backward pass reports the gradients.
 
-    def check_batch(self, n_samples: int) -> None:
-        """Make sure that the layers saw the samples one by one.
+        The first batch also shows whether a weight is read in a way that hooks cannot see.
 
         Raises:
-            ValueError: If no layer was called, or a layer saw another first dimension than the number of samples.
+            ValueError: If the batch is packed or flattened, no layer takes part, a loss is not finite, or a weight is
+                also read outside of Linear layers.
         """
+        reject_packed(batch)
+        self.counts = dict.fromkeys(self.layers, 0)
+        self._first_dimensions.clear()
+        with torch.enable_grad(), self._reads or nullcontext():
+            losses = loss(self.model, on_device_of(self.model, batch))
+        check_losses(losses)
+        self._check_rows(len(losses))
+        if self._reads is not None:
+            self._reads.check(self.counts)
+            self._reads = None
+        return losses
+
+    def _check_rows(self, n_samples: int) -> None:
         if not any(self.counts.values()):
             raise ValueError(f"the loss never called {', '.join(self.layers)}: name a Linear layer that the loss uses")
         if self._first_dimensions != {n_samples}:
@@ -79,18 +105,26 @@ class LinearCalls:
                 "a sample; do not pack or flatten them"
             )
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
-        def after_forward(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+    def _hook(self, name: str, holder: Holder) -> Callable[..., Tensor | None]:
+        def after_forward(
+            _: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Any], output: Tensor
+        ) -> Tensor | None:
             if not torch.is_grad_enabled():
                 return None
             self.counts[name] += 1
             self._first_dimensions.add(len(output))
             watched = output if output.requires_grad else output.detach().requires_grad_()
-            data = inputs[0].detach()
-            watched.register_hook(lambda gradient: self.on_gradient(name, _positions(data), _positions(gradient)))
+            data = (inputs[0] if inputs else named["input"]).detach()
+            watched.register_hook(lambda gradient: self._report(name, holder, data, gradient))
             return watched
 
         return after_forward
+
+    def _report(self, name: str, holder: Holder, data: Tensor, gradient: Tensor) -> None:
+        inputs, gradients = _positions(data), _positions(gradient)
+        if holder.is_transposed:
+            inputs, gradients = gradients, inputs
+        self.on_gradient(name, inputs, gradients)
 
 
 def _positions(tensor: Tensor) -> Tensor:
@@ -104,36 +138,3 @@ def _removed_at_exit(handle: torch.utils.hooks.RemovableHandle) -> Iterator[None
         yield
     finally:
         handle.remove()
-
-
-def reject_packed(batch: dict[str, Tensor]) -> None:
-    """Refuse a batch that holds several samples in one row.
-
-    Raises:
-        ValueError: If the batch carries sequence borders, or positions that start again within a row.
-    """
-    borders = [name for name in batch if name.startswith(("cu_seq", "seq_idx", "max_length_"))]
-    positions = batch.get("position_ids")
-    restarts = positions is not None and positions.ndim == 2 and _restarts(positions, batch.get("attention_mask"))
-    if borders or restarts:
-        what = ", ".join(borders) or "position_ids that restart within a row"
-        raise ValueError(f"the batch is packed ({what}): pass padded batches, one row a sample")
-
-
-def _restarts(positions: Tensor, attention_mask: Tensor | None) -> bool:
-    falls = positions[:, 1:] < positions[:, :-1]
-    if attention_mask is not None:
-        real = attention_mask.bool()
-        falls = falls & real[:, 1:] & real[:, :-1]
-    return bool(falls.any())
-
-
-def re_iterable(batches: Iterable[dict[str, Tensor]], what: str) -> Iterable[dict[str, Tensor]]:
-    """Return the batches if they can be iterated more than once.
-
-    Raises:
-        ValueError: If they are an iterator.
-    """
-    if iter(batches) is batches:
-        raise ValueError(f"{what} can be read only once: pass a list, or an object whose __iter__ starts anew")
-    return batches

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from coresift.attribution.gradient_pass import SampleLoss, check_losses
-from coresift.attribution.linear_calls import LinearCalls, frozen, reject_packed
+from coresift.attribution.linear_calls import LinearCalls, frozen
+from coresift.attribution.loss_batches import Batch, SampleLoss, check_losses, on_device_of
+from coresift.attribution.shared_weights import weight_holders
 
-Batches = Iterable[dict[str, Tensor]]
+Batches = Iterable[Batch]
 Calls = list[tuple[Tensor, Tensor]]
-"""What one batch did to a layer: per call its input (B, T, in) and the gradient of its output (B, T, out)."""
+"""What one batch did to a weight: per call its input (B, T, in) and the gradient of its output (B, T, out)."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,14 @@ class LinearProblem:
         return self.layer.weight.numel()
 
     def calls(self, batches: Batches) -> Iterator[Calls]:
-        """Yield per batch every call of the layer, for the sum of the sample losses."""
+        """Yield per batch every call of the layer, and of others that hold its weight, for the sum of the losses."""
         seen: Calls = []
-        calls = LinearCalls({self.name: self.layer}, lambda _, inputs, gradient: seen.append((inputs, gradient)))
+        layers = {self.name: self.layer}
+        calls = LinearCalls(self.model, layers, lambda _, inputs, gradient: seen.append((inputs, gradient)))
         for batch in batches:
-            reject_packed(batch)
             seen.clear()
-            calls.begin_batch()
-            with frozen(self.model), calls.watching(), torch.enable_grad():
-                losses = self.loss(self.model, batch)
-                check_losses(losses)
-                calls.check_batch(len(losses))
-                losses.sum().backward()
+            with frozen(self.model), calls.watching():
+                calls.losses(self.loss, batch).sum().backward()
             yield list(seen)
 
     def hessian_product(self, batches: Batches, direction: Tensor) -> Tensor:
@@ -93,9 +90,15 @@ class LinearProblem:
 
     def _twice_differentiable(self, batches: Batches) -> Iterator[tuple[Tensor, int]]:
         weight = self.layer.weight
+        holders = weight_holders(self.model, {self.name: self.layer})[self.name]
+        if any(holder.layer.weight is not weight for holder in holders):
+            raise ValueError(
+                f"the weight of '{self.name}' is held by several parameters, of which no Hessian is measured: use "
+                "curvature 'fisher'"
+            )
         for batch in batches:
             with frozen(self.model), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _needing_gradient(weight):
-                losses = self.loss(self.model, batch)
+                losses = self.loss(self.model, on_device_of(self.model, batch))
                 check_losses(losses)
                 (gradient,) = torch.autograd.grad(losses.sum(), weight, create_graph=True)
                 yield gradient, len(losses)

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from coresift.attribution.gradient_pass import SampleLoss, gradient_batches
+from coresift.attribution.gradient_pass import gradient_batches
 from coresift.attribution.lora_layers import chosen_linears, lora_linears
+from coresift.attribution.loss_batches import Batch, SampleLoss
 from coresift.attribution.projection import GradientProjection
 from coresift.attribution.token_loss import mean_token_loss
 
 
 def gradient_norms(
     model: nn.Module,
-    batches: Iterable[dict[str, Tensor]],
+    batches: Iterable[Batch],
     parameters: str = "lora",
     loss: SampleLoss | None = None,
 ) -> Tensor:
@@ -23,23 +24,25 @@ def gradient_norms(
 
     One forward and one backward pass a batch: hooks on the layers see input and output gradient of every position,
     from which the small products of LoRA are formed sample by sample; wide layers take the cheaper of product and
-    ghost norm. Dropout is off, sums are float32, the model comes back as it was. In a fresh adapter B is zero, so that
-    A has no gradient and the norm is that of B alone.
+    ghost norm. The gradients of a weight that several layers hold are added before the norm is taken. Dropout is off,
+    sums are float32, the model comes back as it was. In a fresh adapter B is zero, so that A has no gradient and the
+    norm is that of B alone.
 
     Args:
         model: A peft model with a LoRA adapter; any model for ``linear``.
         batches: Padded batches (either side), one row a sample: ``input_ids``, ``attention_mask`` and ``labels``
-            (-100 = not scored), or whatever ``loss`` reads.
+            (-100 = not scored), or whatever ``loss`` reads. Tensors are moved to the model's device.
         parameters: ``lora`` for all LoRA matrices; ``last_lora_b`` for the papers' single one, the value projection's
             B of the last (decoder self-attention) layer, below which no gradient is computed; ``linear`` for the
-            weights of all Linear layers of the model itself.
+            weights (not the biases) of all Linear layers of the model itself.
         loss: Maps model and batch to losses (B,) that do not couple samples. Default: mean token cross-entropy.
 
     Returns:
         (N,) float32 norms on the CPU, in the order of the batches.
 
     Raises:
-        ValueError: If a batch is packed or flattened, the model has no such matrix, or a loss is not finite.
+        ValueError: If a batch is packed or flattened, the model has no such matrix, a loss is not finite, or a weight
+            is also read outside of Linear layers, where its gradient cannot be told apart by samples.
     """
     layers = chosen_linears(model, parameters)
     parts = [part.norms for part in gradient_batches(model, batches, layers, loss or mean_token_loss)]
@@ -48,7 +51,7 @@ def gradient_norms(
 
 def gradient_features(
     model: nn.Module,
-    batches: Iterable[dict[str, Tensor]],
+    batches: Iterable[Batch],
     dimensions: int = 512,
     parameters: str = "lora",
     loss: SampleLoss | None = None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from coresift.attribution.shared_weights import distinct_weights, place_in_memory
+
 VALUE_PROJECTIONS = ("v_proj", "value", "v", "v_lin")
 CROSS_ATTENTIONS = ("EncDecAttention", "crossattention", "encoder_attn")
 ADAPTER_PARTS = ("lora_A", "lora_B")
@@ -14,6 +16,8 @@ SELECTIONS = (*LORA_SELECTIONS, "linear")
 
 def chosen_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
     """Return the Linear layers whose weights are meant, by name, in the model's order.
+
+    Of several layers that hold one weight the first stands for it.
 
     Args:
         model: Any model; a peft model with a LoRA adapter for the LoRA matrices.
@@ -45,21 +49,21 @@ def lora_linears(model: nn.Module, parameters: str) -> dict[str, nn.Linear]:
     matrices = _active_matrices(model)
     if not matrices:
         raise ValueError("the model bears no LoRA adapter: build it with adapter options, or wrap it with peft")
-    return matrices if parameters == "lora" else _last_value_b(matrices)
+    return distinct_weights(matrices) if parameters == "lora" else _last_value_b(matrices)
 
 
 def _own_linears(model: nn.Module) -> dict[str, nn.Linear]:
-    embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    embeddings = {place_in_memory(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     linears = {
         name: module
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
         and not any(part in ADAPTER_PARTS for part in name.split("."))
-        and not any(module.weight is embedding for embedding in embeddings)
+        and place_in_memory(module.weight) not in embeddings
     }
     if not linears:
         raise ValueError("the model has no Linear layer of its own: choose other parameters")
-    return linears
+    return distinct_weights(linears)
 
 
 def _active_matrices(model: nn.Module) -> dict[str, nn.Linear]:

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from coresift.attribution.gradient_pass import BatchGradients, SampleLoss, gradient_batches
+from coresift.attribution.gradient_pass import BatchGradients, gradient_batches
 from coresift.attribution.lora_layers import chosen_linears
+from coresift.attribution.loss_batches import SampleLoss
 from coresift.attribution.projection import GradientProjection
 from coresift.compute import progress_bar
 from coresift.storage import Shards, owned_folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,7 +11,7 @@ from torch.nn import functional
 NOT_SCORED = -100
 
 
-def mean_token_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+def mean_token_loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     """Mean cross-entropy (B,) of every sample's scored tokens, independent of padding and of the other samples.
 
     Causal models compute logits only where some sample has a scored token, if their head allows it, and count
@@ -23,7 +24,7 @@ def mean_token_loss(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     Raises:
         ValueError: If the batch has no labels, or the model no head that generates tokens.
     """
-    if "labels" not in batch:
+    if not isinstance(batch, Mapping) or "labels" not in batch:
         raise ValueError("the batch has no 'labels': add them (-100 = not scored), or pass a loss")
     if not getattr(model, "can_generate", bool)():
         raise ValueError(f"{type(model).__name__} has no head that generates tokens: pass a loss(model, batch) -> (B,)")

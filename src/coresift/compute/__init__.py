@@ -1,5 +1,6 @@
 """Where and how tensors are computed: device, precision, threads, batches that fit, progress."""
 
+from coresift.compute.arrays import as_numpy
 from coresift.compute.batches import in_shrinking_batches
 from coresift.compute.device import (
     FOUR_BITS,
@@ -13,6 +14,7 @@ from coresift.compute.progress import progress_bar
 
 __all__ = [
     "FOUR_BITS",
+    "as_numpy",
     "compute_facts",
     "in_shrinking_batches",
     "one_openmp_thread",

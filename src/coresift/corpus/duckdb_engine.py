@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,14 @@ class DuckDbEngine(Engine):
     def materialise(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the database."""
         return self.connection.create_table(self.next_name(), expression)
+
+    def write(self, expression: ir.Table, order: Sequence[str], target: Path) -> Path:
+        """Write an expression, ordered, as a parquet file, and return its path."""
+        # Written out here, because Ibis quotes the path as Python does: neither ' nor \ would be the file's own.
+        path = str(target).replace("'", "''")
+        query = self.connection.compile(expression.order_by(order))
+        self.connection.raw_sql(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+        return target
 
     def parquet_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file; names of folders such as ``user_id=7`` are no columns."""

@@ -18,6 +18,7 @@ from coresift.corpus.engine import Engine
 from coresift.corpus.raw_files import DAMAGED, RawFile, files_at
 from coresift.corpus.readers import FORMATS, READERS, Reading, format_told_by
 from coresift.corpus.staging import FAULT, SOURCE_ROW, never_filled, stage
+from coresift.storage import disk_failure
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
     try:
         yield
     except (*engine.errors, *DAMAGED) as error:
+        if disk_failure(error) is not None:
+            raise  # the source is as it should be
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         kind = "a table in memory" if source.path is None else f"a complete {_format(source)} file"
         raise ValueError(

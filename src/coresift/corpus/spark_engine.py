@@ -17,7 +17,7 @@ from coresift.corpus.staging import SOURCE_ROW
 from coresift.storage import fresh_folder
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
@@ -50,18 +50,25 @@ class SparkEngine(Engine):
         """Compute an expression once and return the result as a table of the session."""
         step = self.folder / self.next_name()
         self.connection.to_parquet(expression, str(step))
-        return self.connection.read_parquet(str(step))
+        return self._view(self._rows(str(step)))
 
     def parquet_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file."""
-        return self.connection.read_parquet(file)
+        return self._view(self._rows(file))
 
     def numbered_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file, numbered."""
-        view = self.next_name()
-        rows = self._session.read.parquet(file)
-        rows.selectExpr("*", f"_metadata.row_index AS {SOURCE_ROW}").createOrReplaceTempView(view)
-        return self.connection.table(view)
+        return self._view(self._rows(file).selectExpr("*", f"_metadata.row_index AS {SOURCE_ROW}"))
+
+    def _rows(self, path: str) -> DataFrame:
+        """Read one parquet file or folder; without the option, the path would be a pattern."""
+        return self._session.read.option("__globPaths__", "false").parquet(path)
+
+    def _view(self, rows: DataFrame) -> ir.Table:
+        """Return rows as a table of the session."""
+        name = self.next_name()
+        rows.createOrReplaceTempView(name)
+        return self.connection.table(name)
 
 
 @contextmanager

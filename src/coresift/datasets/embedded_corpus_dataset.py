@@ -60,6 +60,10 @@ class EmbeddedCorpusDataset(AbstractDataset[None, "Source"]):
         """
         raise DatasetError("the embedded corpus is simulated and is never written")
 
+    def identity(self, run: str) -> object:
+        """Return what stands for the corpus in a lineage: its seed and its size."""
+        return self._shape
+
     def _exists(self) -> bool:
         return True
 

@@ -82,6 +82,18 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         """
         raise DatasetError(f"'{self._name}' is raw data and is never written")
 
+    def identity(self, run: str) -> object:
+        """Return what stands for the raw content in a lineage: the content of local files, else the run that reads."""
+        from coresift.storage import fingerprint
+
+        place = Path(self._filepath)
+        if not self._is_there():
+            return None
+        if "://" in self._filepath:
+            return run
+        files = [place] if place.is_file() else sorted(file for file in place.iterdir() if file.is_file())
+        return fingerprint(self._reading, [file.name for file in files], files)
+
     def _exists(self) -> bool:
         return self._optional or self._is_there()
 

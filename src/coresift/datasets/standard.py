@@ -1,4 +1,4 @@
-"""Datasets of kedro-datasets with the promise "whole or absent" added by one mixin.
+"""Datasets of kedro-datasets with the promise "whole or absent", and with literal paths, added by one mixin.
 
 A failed save of the plain versions leaves a broken file that counts as the newest version.
 """
@@ -10,35 +10,30 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
-from kedro.io.core import get_filepath_str
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.text import TextDataset as PlainTextDataset
 
+from coresift.datasets.located_dataset import LiteralVersions
 from coresift.storage import Location
 
 
-class AtomicMixin:
+class AtomicMixin(LiteralVersions):
     """Lets a single-file dataset write to a draft that is renamed when it is finished."""
 
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401
         super().__init__(**arguments)
-        self._exists_function = lambda path: Location(self._fs, path).exists()  # type: ignore[attr-defined]
+        self._exists_function = lambda path: Location(self._fs, path).exists()
 
     def save(self, data: object) -> None:
         """Write the file whole, or not at all."""
-        path = get_filepath_str(self._get_save_path(), self._protocol)  # type: ignore[attr-defined]
-        with Location(self._fs, path).writing_file() as draft:  # type: ignore[attr-defined]
+        with self._at(self._get_save_path()).writing_file() as draft:  # type: ignore[attr-defined]
             twin = copy.copy(self)
             twin.__dict__.update(
                 _filepath=PurePosixPath(draft), _version=None, _protocol="file", _fs=fsspec.filesystem("file")
             )
             standard_save = super(AtomicMixin, type(self)).save  # type: ignore[misc]
             standard_save.__wrapped__(twin, data)
-
-    def _exists(self) -> bool:
-        path = get_filepath_str(self._get_load_path(), self._protocol)  # type: ignore[attr-defined]
-        return Location(self._fs, path).exists()  # type: ignore[attr-defined]
 
 
 class JsonDataset(AtomicMixin, JSONDataset):

@@ -94,7 +94,7 @@ class TableContract:
 
 
 class TensorContract:
-    """Checks names, ranks, lengths and finiteness of a dictionary of tensors.
+    """Checks names, ranks, lengths, finiteness and ascending ids of a dictionary of tensors.
 
     Args:
         dataset: Name of the contract in :data:`coresift.storage.TENSOR_CONTRACTS`.
@@ -124,9 +124,17 @@ class TensorContract:
                 )
             if data[name].is_floating_point() and not bool(data[name].isfinite().all()):
                 raise ValueError(f"'{name}' of '{self._dataset}' holds NaN or infinite values")
-        if len(data[key].unique()) != n_rows:
-            raise ValueError(f"'{key}' of '{self._dataset}' holds an id twice")
+        self._check_ids(data[key])
         return data
+
+    def _check_ids(self, ids: Tensor) -> None:
+        key = f"'{self._contract.key}' of '{self._dataset}'"
+        if ids.ndim != 1 or ids.is_floating_point():
+            raise ValueError(f"{key} holds {ids.dtype} of shape {tuple(ids.shape)}: ids are a vector of integers")
+        if len(ids.unique()) != len(ids):
+            raise ValueError(f"{key} holds an id twice")
+        if bool((ids[1:] < ids[:-1]).any()):
+            raise ValueError(f"{key} does not ascend: order the rows of all tensors by it")
 
 
 class MetricsContract:

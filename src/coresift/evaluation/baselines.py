@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from coresift.evaluation.both_ways import without_seen
-from coresift.ranking import Lists, list_lengths, padded_lists, top_items_from
+from coresift.evaluation.both_ways import rank_in_groups
+from coresift.evaluation.item_similarity import ItemSimilarity, NeighbourVotes
+from coresift.ranking import Lists, padded_lists, top_items_from
 
 TRAIN, VALID = 0, 1
 NO_ITEM = -1
@@ -56,7 +57,8 @@ def item_knn(
 ) -> tuple[Tensor, Tensor]:
     """Rank by the summed cosine similarity to a user's latest items (item-based neighbours, Sarwar et al., 2001).
 
-    Two items are as similar as the sets of users who had both of them in the training split overlap.
+    Two items are as similar as the sets of users who had both of them in the training split overlap. Memory is bounded
+    however many items a user had.
 
     Args:
         interactions: table `interactions`.
@@ -70,12 +72,8 @@ def item_knn(
         Item ids (U, k), ties by the lowest id, and summed similarities (U, k).
     """
     similarity = _cosine_similarity(interactions, n_items)
-    latest = _latest_items(histories, history_length, n_items)
-
-    def scores(block: slice) -> Tensor:
-        return torch.from_numpy((latest[block] @ similarity).toarray())
-
-    return top_items_from(scores, len(histories), k, seen=seen)
+    votes = NeighbourVotes(similarity, _latest_items(histories, history_length, n_items))
+    return top_items_from(lambda block: torch.from_numpy(votes.scores(block)), len(histories), k, seen=seen)
 
 
 def training_counts(interactions: pa.Table, n_items: int) -> Tensor:
@@ -92,21 +90,19 @@ def _by_count(
     interactions: pa.Table, split: int, n_items: int, n_users: int, k: int, seen: Lists | None
 ) -> tuple[Tensor, Tensor]:
     counts = _counts(interactions, split, n_items)
-    longest = 0 if seen is None else int(list_lengths(seen).max(initial=0))
-    ids, scores = top_items_from(lambda _: counts.unsqueeze(0), 1, k + longest)
-    ids, scores = ids.expand(n_users, -1), scores.expand(n_users, -1)
-    return (ids, scores) if seen is None else without_seen(ids, scores, seen, k)
+
+    def best(users: NDArray[np.int64], n: int) -> tuple[Tensor, Tensor]:
+        ids, scores = top_items_from(lambda _: counts.unsqueeze(0), 1, n)
+        return ids.expand(len(users), -1), scores.expand(len(users), -1)
+
+    return best(np.arange(n_users), k) if seen is None else rank_in_groups(best, seen, k)[0]
 
 
-def _cosine_similarity(interactions: pa.Table, n_items: int) -> sparse.csr_array:
+def _cosine_similarity(interactions: pa.Table, n_items: int) -> ItemSimilarity:
     train = interactions.filter(pc.equal(interactions["split"], TRAIN))
     users = np.asarray(train["user_id"], dtype=np.int64)
-    baskets = _indicator(users, np.asarray(train["item_id"], dtype=np.int64), (users.max(initial=-1) + 1, n_items))
-    together = (baskets.T @ baskets).tocsr()
-    together.setdiag(0)
-    together.eliminate_zeros()
-    scale = sparse.diags_array(1.0 / np.sqrt(np.maximum(baskets.sum(axis=0), 1.0)))
-    return (scale @ together @ scale).astype(np.float32).tocsr()
+    items = np.asarray(train["item_id"], dtype=np.int64)
+    return ItemSimilarity(_indicator(users, items, (users.max(initial=-1) + 1, n_items)))
 
 
 def _latest_items(histories: Lists, history_length: int, n_items: int) -> sparse.csr_array:

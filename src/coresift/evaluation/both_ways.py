@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.ranking import Lists, list_lengths, list_rows
 from coresift.storage import SCHEMAS
+
+COMMON_LENGTH = 512
+"""Lists up to this length are made together."""
 
 
 def rank_both_ways(
@@ -32,6 +37,41 @@ def rank_both_ways(
     """
     ids, scores = rank(k + int(list_lengths(seen).max(initial=0)))
     return without_seen(ids, scores, seen, k), (ids[:, :k], scores[:, :k])
+
+
+def rank_in_groups(
+    rank: Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]], seen: Lists, k: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the masked and the unmasked lists, with users of long histories ranked apart from all others.
+
+    Lists have to be longer by the history; one heavy user's would otherwise make everybody's as long.
+
+    Args:
+        rank: returns ids and scores (u, n) of the best n items of some users, by their positions, nothing masked.
+        seen: the history of every user.
+        k: length of the lists wanted.
+
+    Returns:
+        As :func:`rank_both_ways`.
+    """
+    groups = _groups_of_length(k + list_lengths(seen))
+    if len(groups) == 1:
+        return rank_both_ways(lambda n: rank(groups[0], n), seen, k)
+    masked, unmasked = (
+        (torch.full((len(seen), k), -1), torch.full((len(seen), k), -torch.inf)) for _ in range(2)
+    )  # fmt: skip
+    for users in groups:
+        found = rank_both_ways(partial(rank, users), seen.take(pa.array(users)), k)
+        for lists, part in zip((masked, unmasked), found, strict=True):
+            for whole, own in zip(lists, part, strict=True):
+                whole[torch.from_numpy(users)] = own
+    return masked, unmasked
+
+
+def _groups_of_length(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Positions of the lists of common lengths, and of those up to twice, four times, ... as long."""
+    doublings = np.ceil(np.log2(np.maximum(lengths, COMMON_LENGTH) / COMMON_LENGTH))
+    return [np.flatnonzero(doublings == one) for one in np.unique(doublings)]
 
 
 def without_seen(ids: Tensor, scores: Tensor, seen: Lists, k: int) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
-from coresift.evaluation.scoring import ordered_methods
+from coresift.evaluation.scoring import in_order_of, ordered_methods
 from coresift.ranking import PairedDifference, click_log_losses, click_metrics
 
 COMPARED = ("auc", "log_loss", "accuracy")
@@ -143,9 +143,8 @@ def _difference(mean: float, draws: dict[str, Draws], other: str, name: str) -> 
 
 
 def _probability(predictions: pa.Table, method: str, sample_id: pa.ChunkedArray) -> NDArray[np.float64]:
-    chosen = predictions.filter(pc.field("method") == method).sort_by("sample_id")
-    if chosen["sample_id"].to_pylist() != sample_id.to_pylist():
-        raise ValueError(f"Predictions of '{method}' do not cover the test samples: predict again.")
+    complaint = f"Predictions of '{method}' do not cover the test samples: predict again."
+    chosen = in_order_of(predictions.filter(pc.field("method") == method), sample_id, complaint)
     return np.asarray(chosen["probability"], dtype=np.float64)
 
 

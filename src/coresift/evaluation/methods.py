@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
-from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
+from coresift.evaluation.both_ways import label_rankings, rank_in_groups, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
+from coresift.storage import rows_of, rows_of_items
 
 logger = logging.getLogger(__name__)
+
+Ranker: TypeAlias = Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]]
+"""Maps positions of users and a length n to ids and scores (u, n) of their best items, nothing masked."""
 
 TEST = 2
 METHODS = ("tuned", "untuned", "surrogate", "most_popular", "popular_recently", "item_knn")
@@ -58,7 +64,11 @@ def rank_recommender(
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
-    return both_tables(lambda n: recommender.rank(chosen, n), users, method, k)
+    return both_tables(lambda rows, n: recommender.rank(_taken(chosen, rows), n), users, method, k)
+
+
+def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
+    return table if len(rows) == len(table) else table.take(pa.array(rows))
 
 
 def prompts_with_histories(users: pa.Table, prompts: pa.Table) -> pa.Table:
@@ -91,42 +101,66 @@ def rank_baselines(
         method, masked, sample_id, items, scores.
     """
     users = samples_to_test(samples)
-    histories, n_users = users["history"], users.num_rows
-    rankers: dict[str, Callable[[int], tuple[Tensor, Tensor]]] = {
-        "most_popular": lambda n: most_popular(interactions, n_items, n_users, n),
-        "popular_recently": lambda n: popular_recently(interactions, n_items, n_users, n),
-        "item_knn": lambda n: item_knn(interactions, n_items, histories, n, history_length=knn_history_length),
+    histories = users["history"].combine_chunks()
+    rankers: dict[str, Ranker] = {
+        "most_popular": lambda rows, n: most_popular(interactions, n_items, len(rows), n),
+        "popular_recently": lambda rows, n: popular_recently(interactions, n_items, len(rows), n),
+        "item_knn": lambda rows, n: item_knn(
+            interactions, n_items, histories.take(pa.array(rows)), n, history_length=knn_history_length
+        ),
     }
     return pa.concat_tables([both_tables(rank, users, name, k) for name, rank in rankers.items()])
 
 
 def rank_surrogate(
-    samples: pa.Table, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor], *, k: int
+    samples: pa.Table,
+    surrogate_states: dict[str, Tensor],
+    item_vectors: dict[str, Tensor],
+    *,
+    k: int,
+    n_items: int | None = None,
 ) -> pa.Table:
     """Rank the catalogue with the surrogate for every test user.
+
+    Args:
+        samples: table `samples`.
+        surrogate_states: tensors `sample_id` and `state`, rows in any order.
+        item_vectors: tensors `item_id` and `vector`, rows in any order.
+        k: length of every list.
+        n_items: catalogue size M; None takes as many as there are vectors.
 
     Returns:
         method, masked, sample_id, items, scores.
 
     Raises:
-        ValueError: a test sample has no state, or states and vectors come from different trainings.
+        ValueError: a test sample has no state, an item no vector, or states and vectors come from different trainings.
     """
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
-    states = surrogate_states_of(users, surrogate_states)
-    return both_tables(lambda n: top_items(states, item_vectors["vector"], n), users, "surrogate", k)
+    states, items = surrogate_states_of(users, surrogate_states), surrogate_items(item_vectors, n_items)
+    return both_tables(lambda rows, n: top_items(states[torch.from_numpy(rows)], items, n), users, "surrogate", k)
 
 
 def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) -> Tensor:
-    """Return the state of every sample (U, h).
+    """Return the state of every sample (U, h) float32, joined by ``sample_id``.
 
     Raises:
-        ValueError: a sample has none.
+        ValueError: a sample has none, or several.
     """
-    rows = pc.index_in(users["sample_id"].cast(pa.int64()), pa.array(surrogate_states["sample_id"].numpy()))
-    if rows.null_count:
-        raise ValueError(f"{rows.null_count} test samples have no surrogate state: run the surrogate pipeline again.")
-    return surrogate_states["state"][torch.from_numpy(np.array(rows, dtype=np.int64))]
+    wanted = users["sample_id"].to_numpy()
+    missing = ~np.isin(wanted, surrogate_states["sample_id"].numpy())
+    if missing.any():
+        raise ValueError(f"{missing.sum()} test samples have no surrogate state: run the surrogate pipeline again.")
+    return rows_of(surrogate_states, "state", wanted, dataset="surrogate_states").float()
+
+
+def surrogate_items(item_vectors: dict[str, Tensor], n_items: int | None) -> Tensor:
+    """Return the vector of every item (M, h) float32; row = item id.
+
+    Raises:
+        ValueError: an item has none, or several.
+    """
+    return rows_of_items(item_vectors, dataset="item_vectors", n_items=n_items).float()
 
 
 def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
@@ -142,9 +176,9 @@ def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict
         )
 
 
-def both_tables(rank: Callable[[int], tuple[Tensor, Tensor]], users: pa.Table, method: str, k: int) -> pa.Table:
-    """Return the masked and the unmasked lists of a method in one table; ``rank`` gives the best n items unmasked."""
-    masked, unmasked = rank_both_ways(rank, users["history"], k)
+def both_tables(rank: Ranker, users: pa.Table, method: str, k: int) -> pa.Table:
+    """Return the masked and the unmasked lists of a method in one table; see :func:`rank_in_groups` for ``rank``."""
+    masked, unmasked = rank_in_groups(rank, users["history"], k)
     return pa.concat_tables(
         [
             label_rankings(rankings_table(users["sample_id"], *masked), method, masked=True),

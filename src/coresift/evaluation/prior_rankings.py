@@ -6,7 +6,10 @@ import logging
 from dataclasses import asdict
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.labels import PRIOR_SUFFIX, SURROGATE_SUFFIX
@@ -17,6 +20,7 @@ from coresift.evaluation.methods import (
     rank_recommender,
     rank_surrogate,
     samples_to_test,
+    surrogate_items,
     surrogate_states_of,
 )
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock
@@ -81,11 +85,17 @@ class SurrogateScores:
     Args:
         surrogate_states: Tensors ``sample_id`` and ``state``.
         item_vectors: Tensors ``item_id`` and ``vector``.
+        n_items: Catalogue size M; None takes as many as there are vectors.
+
+    Raises:
+        ValueError: If an item has no vector, or several.
     """
 
-    def __init__(self, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
+    def __init__(
+        self, surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor], n_items: int | None = None
+    ) -> None:
         self.surrogate_states = surrogate_states
-        self.items = item_vectors["vector"]
+        self.items = surrogate_items(item_vectors, n_items)
 
     def of(self, users: pa.Table) -> ScoreBlock:
         """Return what maps a slice of the users to logits (b, M)."""
@@ -100,14 +110,15 @@ def rank_surrogate_with_prior(
     *,
     k: int,
     tuning: PriorTuning | None,
+    n_items: int | None = None,
 ) -> tuple[pa.Table, Chosen]:
     """Rank the catalogue with the surrogate, bare and with a prior; see :func:`rank_with_priors`."""
     if tuning is None:
-        return rank_surrogate(samples, surrogate_states, item_vectors, k=k), []
+        return rank_surrogate(samples, surrogate_states, item_vectors, k=k, n_items=n_items), []
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
     everybody = pa.concat_tables([part.select(["sample_id"]) for part in (users, tuning.samples)])
-    logits = SurrogateScores(surrogate_states, item_vectors).of(everybody)
+    logits = SurrogateScores(surrogate_states, item_vectors, n_items).of(everybody)
     return _all_kinds(users, logits, method="surrogate", k=k, tuning=tuning, surrogate=None)
 
 
@@ -137,7 +148,20 @@ def _all_kinds(
 
 
 def _both_tables(users: pa.Table, scores: ScoreBlock, method: str, k: int) -> pa.Table:
-    return both_tables(lambda length: top_items_from(scores, len(users), length), users, method, k)
+    return both_tables(
+        lambda rows, length: top_items_from(_at(scores, rows), len(rows), length), users, method, k
+    )  # fmt: skip
+
+
+def _at(scores: ScoreBlock, rows: NDArray[np.int64]) -> ScoreBlock:
+    """Scores of some users, whose positions ascend."""
+
+    def block(part: slice) -> Tensor:
+        runs = np.split(rows[part], np.flatnonzero(np.diff(rows[part]) > 1) + 1)
+        parts = [scores(slice(int(run[0]), int(run[-1]) + 1)) for run in runs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    return block
 
 
 def _from(logits: ScoreBlock, start: int) -> ScoreBlock:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from coresift.evaluation.methods import METHODS, samples_to_test
 from coresift.ranking import (
     bootstrap_columns,
-    list_lengths,
-    padded_lists,
+    list_rows,
     paired_bootstrap_columns,
     ranking_metrics,
     remove_seen_targets,
 )
+from coresift.storage import places_of
 
 KS = (5, 10, 20, 50)
 """Cut-offs of every metric; lists are stored up to the last one."""
@@ -78,11 +78,22 @@ def _values_per_user(
     values: UserValues = {}
     for masked, method in itertools.product((True, False), ordered):
         rows = pc.and_(pc.equal(rankings["method"], method), pc.equal(rankings["masked"], masked))
-        chosen = rankings.filter(rows).sort_by("sample_id")
-        if chosen["sample_id"].to_pylist() != sample_id.to_pylist():
-            raise ValueError(f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again.")
+        complaint = f"Rankings of '{method}' (masked: {masked}) do not cover the test samples: rank again."
+        chosen = in_order_of(rankings.filter(rows), sample_id, complaint)
         values[method, masked] = ranking_metrics(first_items(chosen["items"], max(ks)), targets, ks)
     return values
+
+
+def in_order_of(table: pa.Table, sample_id: pa.ChunkedArray, complaint: str) -> pa.Table:
+    """Return the rows of a table in the order of some samples, joined by ``sample_id``.
+
+    Raises:
+        ValueError: The table does not hold each of these samples once and no other; ``complaint`` is what it says.
+    """
+    wanted, known = sample_id.to_numpy(), table["sample_id"].to_numpy()
+    if not np.array_equal(np.sort(known), np.sort(wanted)):
+        raise ValueError(complaint)
+    return table.take(pa.array(places_of(wanted, known, dataset="the table")))
 
 
 def ordered_methods(rankings: pa.Table) -> list[str]:
@@ -98,10 +109,13 @@ def _place(method: str) -> tuple[int, str]:
 
 def first_items(items: pa.ChunkedArray, width: int) -> NDArray[np.int64]:
     """Return the first items of every list as (U, width), padded on the right with -1."""
-    longest = max(width, int(list_lengths(items).max(initial=0)))
-    padded = padded_lists(items, longest, padding=-1)
-    order = np.argsort(padded == -1, axis=1, kind="stable")[:, :width]
-    return np.take_along_axis(padded, order, axis=1)
+    rows, values = list_rows(items)
+    rows, values = rows[values != -1], values[values != -1]
+    counts = np.bincount(rows, minlength=len(items))
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = np.full((len(items), width), -1, dtype=np.int64)
+    first[rows[place < width], place[place < width]] = values[place < width]
+    return first
 
 
 def _rows(values: UserValues, n_resamples: int, random_state: int) -> list[Metrics]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
-from coresift.evaluation.scoring import first_items, ordered_methods
+from coresift.evaluation.scoring import first_items, in_order_of, ordered_methods
 from coresift.ranking import (
     bootstrap_columns,
     list_lengths,
@@ -52,12 +52,15 @@ def evaluate_slices(
 
     Returns:
         One entry per slice and method: ``slice``, ``group``, ``method``, ``users``, and per metric mean, low, high.
+
+    Raises:
+        ValueError: If a method lacks test samples or lists others.
     """
     users = samples_to_test(samples)
     targets, _ = remove_seen_targets(users["targets"], users["history"])
     masked = rankings.filter(pc.field("masked"))
     lists = {
-        name: first_items(masked.filter(pc.field("method") == name).sort_by("sample_id")["items"], SLICE_K)
+        name: first_items(_lists_of(masked.filter(pc.field("method") == name), users, name)["items"], SLICE_K)
         for name in ordered_methods(rankings)
     }
     slices = [*_activity(users, targets), *_familiarity(targets, interactions, cold_below)]
@@ -77,6 +80,11 @@ def evaluate_slices(
         | {name: next(means) for name in SLICE_METRICS}
         for facts, values in entries
     ]
+
+
+def _lists_of(rankings: pa.Table, users: pa.Table, method: str) -> pa.Table:
+    complaint = f"Rankings of '{method}' do not cover the test samples: rank again."
+    return in_order_of(rankings, users["sample_id"], complaint)
 
 
 def _activity(users: pa.Table, targets: pa.ListArray) -> Iterator[tuple[str, str, pa.ListArray]]:

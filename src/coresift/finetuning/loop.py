@@ -19,7 +19,7 @@ from coresift.finetuning.recommender_trainer import RecommenderTrainer
 from coresift.finetuning.training_rows import training_prompts, validation_prompts
 from coresift.personalization import RecLoraModel
 from coresift.recommenders import Batch, Recommender
-from coresift.storage import atomic_folder, owned_folder
+from coresift.storage import atomic_folder, disk_errors_named, owned_folder
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ def fine_tune(
     Raises:
         ValueError: If there is nothing to train on, training diverges, or an option does not go with a personalised
             adapter.
+        DiskError: If the disk is full; whole checkpoints stay, and the same call goes on from the last one.
     """
     finished = work_folder / FINISHED
     chosen = options or FineTuningOptions()
@@ -114,7 +115,8 @@ def _train(
         if resumed and options.patience and trainer.had_stopped(resumed):
             trainer.restore_stopped(resumed)
         else:
-            trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+            with disk_errors_named(checkpoints):
+                trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     return log_by_step(trainer.state.log_history)
 
 
@@ -170,7 +172,7 @@ def _callbacks(options: FineTuningOptions, validation: Iterable[Batch] | None) -
 
 
 def _finish(recommender: Recommender, log: list[LogEntry], finished: Path, *, merge: bool) -> None:
-    with atomic_folder(finished) as draft:
+    with disk_errors_named(finished), atomic_folder(finished) as draft:
         (draft / ADAPTER).mkdir()
         recommender.save(draft / ADAPTER)
         if merge:

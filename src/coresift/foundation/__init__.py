@@ -2,6 +2,7 @@
 
 from coresift.foundation.building import build_base_model
 from coresift.foundation.checking import check_base_model
+from coresift.foundation.limits import check_length
 from coresift.foundation.loading import (
     base_model_fingerprint,
     base_model_location,
@@ -11,6 +12,7 @@ from coresift.foundation.loading import (
     load_generator,
     load_tokenizer,
 )
+from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
 from coresift.foundation.quantisation import check_four_bits
 from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.residual_quantiser import SemanticIdOptions
@@ -27,12 +29,16 @@ __all__ = [
     "build_base_model",
     "check_base_model",
     "check_four_bits",
+    "check_length",
     "is_causal",
     "item_text_vectors",
     "learn_semantic_ids",
     "load_body",
     "load_generator",
     "load_tokenizer",
+    "shorten",
     "text_vectors",
+    "tokenise",
+    "tokenise_whole",
     "without_progress_bars",
 ]

@@ -12,12 +12,13 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from coresift.foundation.catalogue_text import CatalogueText
 from coresift.foundation.checking import check_base_model, is_hub_id
+from coresift.foundation.limits import bounded_tokenizer
 from coresift.foundation.loading import SOURCE_FILE, model_folder
 from coresift.foundation.perplexity import model_perplexity, unigram_perplexity
 from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.small_llama import MAX_TOKENS, SmallModelOptions, train_language_model
 from coresift.foundation.tokenizer_training import train_tokenizer
-from coresift.storage import atomic_folder, fingerprint
+from coresift.storage import atomic_folder, disk_errors_named, fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +49,13 @@ def build_base_model(
         ``target``.
 
     Raises:
-        ValueError: If ``model`` is not a model, or there are fewer than two distinct titles to train on.
+        ValueError: If ``model`` is not a model or lacks tokens of its tokenizer, or there are fewer than two distinct
+            titles to train on.
+        DiskError: If the disk is full.
     """
     if model is None and target.exists():
         return target
-    with atomic_folder(target) as draft:
+    with disk_errors_named(target), atomic_folder(target) as draft:
         if model is None:
             _write_small_model(items, draft, small_model, random_state)
         else:
@@ -63,6 +66,7 @@ def build_base_model(
 def _write_source(model: str, revision: str | None, folder: Path) -> None:
     check_base_model(model)
     found = model_folder(model, revision)
+    bounded_tokenizer(found)
     from_hub = is_hub_id(model)
     source = {
         "path": model if from_hub else str(found),

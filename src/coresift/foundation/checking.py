@@ -1,4 +1,4 @@
-"""Is this a model? Answered from names and small files alone, before anything is loaded or run."""
+"""Is this a model, and does it read prompts of the wanted length? Answered before its weights are loaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 from transformers import CONFIG_MAPPING
+
+from coresift.foundation.limits import bounded_tokenizer, check_length
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -20,23 +22,28 @@ _TOKENIZERS = (
 )
 
 
-def check_base_model(model: str, *, parameter: str = "foundation.model") -> None:
+def check_base_model(model: str, *, parameter: str = "foundation.model", max_tokens: int | None = None) -> None:
     """Raise unless ``model`` is a folder that holds a model with safe weights, or has the form of a hub id.
 
-    A hub id is not looked up: whether it exists shows when it is fetched.
+    A hub id is not looked up: whether it exists, and what it reads, shows when it is fetched.
 
     Args:
         model: Path of a folder as ``save_pretrained`` writes it, or a hub id such as ``org/name``.
         parameter: Name of the parameter, for the message.
+        max_tokens: Tokens of the longest prompt with its response; None where no prompts are read.
 
     Raises:
-        ValueError: If it is neither; one sentence with the problem and the remedy.
+        ValueError: If it is neither, its tokenizer knows tokens that the model does not, or it reads less than
+            ``max_tokens``; one sentence with the problem and the remedy.
     """
     if is_hub_id(model):
         return
-    problem = model_folder_problem(Path(model).expanduser())
+    folder = Path(model).expanduser()
+    problem = model_folder_problem(folder)
     if problem:
         raise ValueError(f"{parameter}: '{model}' {problem}")
+    if max_tokens is not None:
+        check_length(max_tokens, bounded_tokenizer(folder))
 
 
 def is_hub_id(model: str) -> bool:

@@ -15,7 +15,6 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -23,6 +22,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 
 from coresift.foundation.checking import is_hub_id, model_folder_problem
 from coresift.foundation.hub import hub_snapshot
+from coresift.foundation.limits import bounded_tokenizer
 from coresift.foundation.quantisation import four_bit_loading
 from coresift.foundation.quiet import without_progress_bars
 from coresift.storage import fingerprint
@@ -66,10 +66,12 @@ def base_model_fingerprint(folder: Path) -> str:
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a base model; where it has no token for padding, the one that ends a text pads.
 
+    Its ``model_max_length`` is at most what the model's position table holds.
+
     Raises:
-        ValueError: If the folder holds no model.
+        ValueError: If the folder holds no model, or the tokenizer knows tokens that the model does not.
     """
-    tokenizer = AutoTokenizer.from_pretrained(_local_folder(folder), local_files_only=True, trust_remote_code=False)
+    tokenizer = bounded_tokenizer(_local_folder(folder))
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

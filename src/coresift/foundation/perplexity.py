@@ -7,7 +7,10 @@ import math
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from coresift.foundation.plain_tokens import tokenise_whole
 
 _TITLES_AT_ONCE = 64
 _IGNORED = -100
@@ -23,11 +26,13 @@ def model_perplexity(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast,
     """
     loss, count = 0.0, 0
     for start in range(0, len(titles), _TITLES_AT_ONCE):
-        closed = [title + tokenizer.eos_token for title in titles[start : start + _TITLES_AT_ONCE]]
-        batch = tokenizer(closed, padding=True, return_tensors="pt", return_token_type_ids=False)
-        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, _IGNORED)[:, 1:]
+        rows = [torch.tensor(row) for row in _closed(tokenizer, titles[start : start + _TITLES_AT_ONCE])]
+        labels = pad_sequence(rows, batch_first=True, padding_value=_IGNORED)
+        mask = labels != _IGNORED
         with torch.inference_mode():
-            logits = model(**batch).logits[:, :-1].float()
+            inputs = labels.masked_fill(~mask, tokenizer.pad_token_id)
+            logits = model(input_ids=inputs, attention_mask=mask.long()).logits[:, :-1].float()
+        labels = labels[:, 1:]
         loss += float(cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=_IGNORED, reduction="sum"))
         count += int((labels != _IGNORED).sum())
     return math.exp(loss / count)
@@ -47,5 +52,10 @@ def unigram_perplexity(tokenizer: PreTrainedTokenizerFast, training: list[str], 
 
 
 def _tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> np.ndarray:
-    closed = [text + tokenizer.eos_token for text in texts]
-    return np.concatenate([np.array(tokens[1:]) for tokens in tokenizer(closed)["input_ids"]])
+    return np.concatenate([np.array(row[1:]) for row in _closed(tokenizer, texts)])
+
+
+def _closed(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:
+    """Return the tokens of every text between those that begin and end it."""
+    rows = tokenise_whole(tokenizer, texts, longest=tokenizer.model_max_length)
+    return [[*row, tokenizer.eos_token_id] for row in rows]

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from coresift.foundation.residual_quantiser import SemanticIdOptions, train_quantiser
-from coresift.storage import SCHEMAS
+from coresift.storage import SCHEMAS, rows_of_items
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def learn_semantic_ids(
     items than there are codes, one more code counts those that still agree, by their id from 0.
 
     Args:
-        vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them.
+        vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them, rows in any order.
         options: Shape and training of the quantiser.
         random_state: Seed.
 
@@ -40,9 +40,9 @@ def learn_semantic_ids(
         Table ``semantic_ids``: item_id, and codes of length levels + 1, no two alike.
 
     Raises:
-        ValueError: If there are fewer than two distinct vectors.
+        ValueError: If there are fewer than two distinct vectors, or not one of each item.
     """
-    data = vectors["vector"].float()
+    data = rows_of_items(vectors, dataset="item_text_vectors").float()
     n_distinct = len(torch.unique(data, dim=0))
     if n_distinct < 2:
         raise ValueError("semantic ids need at least two different item texts: check the titles of the items")
@@ -54,7 +54,7 @@ def learn_semantic_ids(
     codes = with_spread_last_codes(nearest.numpy(), distances.numpy())
     complete = np.column_stack([codes, _collision_codes(codes)])
     _report(codes, complete, size)
-    columns = [vectors["item_id"].numpy(), list(complete.astype(np.int16))]
+    columns = [np.arange(len(complete)), list(complete.astype(np.int16))]
     return pa.table(dict(zip(SCHEMAS["semantic_ids"].names, columns, strict=True)), schema=SCHEMAS["semantic_ids"])
 
 

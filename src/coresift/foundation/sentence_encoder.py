@@ -13,9 +13,10 @@ from transformers import PreTrainedModel
 
 from coresift.compute import in_shrinking_batches, progress_bar, resolve_device, resolve_dtype
 from coresift.foundation.loading import load_body, load_tokenizer, model_folder
+from coresift.foundation.plain_tokens import tokenise_whole
 
 MAX_TOKENS = 256
-"""Longest text in tokens; the rest is not read."""
+"""Longest text in tokens, where the model reads as many; the rest is not read."""
 
 
 def mean_token_vectors(
@@ -39,7 +40,7 @@ def mean_token_vectors(
     folder = model_folder(model)
     place = resolve_device(device)
     tokenizer, body = load_tokenizer(folder), load_body(folder, dtype=resolve_dtype(dtype, place)).to(place)
-    tokens = tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
+    tokens = tokenise_whole(tokenizer, texts, longest=MAX_TOKENS)
     order = np.argsort([-len(row) for row in tokens], kind="stable")
     vectors = np.empty((len(tokens), body.config.hidden_size), dtype=np.float32)
 

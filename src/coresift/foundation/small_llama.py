@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from coresift.compute import progress_bar
 from coresift.foundation.catalogue_text import CatalogueText
+from coresift.foundation.plain_tokens import tokenise
 
 logger = logging.getLogger(__name__)
 
@@ -117,8 +118,9 @@ def _batches(
     stream = np.empty(0, dtype=np.int64)
     for _ in range(options.training_steps):
         while len(stream) < needed:
-            documents = tokenizer(text.draw_documents(_DOCUMENTS_AT_ONCE, generator))["input_ids"]
-            closed = [np.array([*document, tokenizer.eos_token_id]) for document in documents]
+            documents = tokenise(tokenizer, text.draw_documents(_DOCUMENTS_AT_ONCE, generator))
+            ends = tokenizer.bos_token_id, tokenizer.eos_token_id
+            closed = [np.array([ends[0], *document, ends[1]]) for document in documents]
             stream = np.concatenate([stream, *closed])
         yield torch.from_numpy(stream[:needed].reshape(n_blocks, _BLOCK_TOKENS))
         stream = stream[needed:]

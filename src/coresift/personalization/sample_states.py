@@ -23,7 +23,7 @@ class SampleStates:
 
     def __init__(self, states: Mapping[str, Tensor]) -> None:
         self.sample_id, order = states["sample_id"].long().sort()
-        self.state = states["state"][order]
+        self.state = states["state"][order].float()
         self.surrogate: str | None = getattr(states, "metadata", {}).get("surrogate")
         if bool((self.sample_id[1:] == self.sample_id[:-1]).any()):
             raise ValueError("surrogate_states holds a sample twice: run the surrogate pipeline again")

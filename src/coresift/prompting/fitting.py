@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from transformers import PreTrainedTokenizerBase
+
+from coresift.foundation import shorten, tokenise
+
+Render: TypeAlias = Callable[[int, list[str], bool], str]
+"""Maps a sample's position, its items and whether long texts beside them are cut to its prompt."""
 
 
 @dataclass
@@ -16,7 +22,7 @@ class FittedPrompts:
         texts: What is left of each prompt.
         tokens: Its token ids, without special tokens.
         n_shortened: Prompts that lost an item.
-        n_cut: Prompts whose only item was cut within its text.
+        n_cut: Prompts whose only item, or another long text, was cut within.
     """
 
     texts: list[str]
@@ -25,14 +31,9 @@ class FittedPrompts:
     n_cut: int = 0
 
 
-def tokenise(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """Return the token ids of texts; the name of a special token within a title is read as ordinary text."""
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-
-
 def fit_prompts(
     histories: list[list[str]],
-    render: Callable[[int, list[str]], str],
+    render: Render,
     tokenizer: PreTrainedTokenizerBase,
     *,
     longest: int,
@@ -40,31 +41,38 @@ def fit_prompts(
     """Render prompts with as many of the latest items as fit.
 
     All prompts are rendered and tokenised together; those that are too long go another round with one item less.
-    A prompt of one item that is still too long has its text cut by the tokens in excess.
+    A prompt of one item that is still too long has its text cut by the tokens in excess. Where a prompt is too long
+    without any item, its other texts, such as a profile, are cut and the items come back.
 
     Args:
         histories: Rendered items of each sample, oldest first.
-        render: Called with a sample's position and its items, oldest first; returns the prompt.
+        render: Makes a prompt of a sample's items, oldest first.
         tokenizer: Counts.
         longest: Tokens of the longest prompt, special tokens apart.
 
     Raises:
-        ValueError: If a prompt without any item is too long.
+        ValueError: If a prompt without any item and with all texts cut is too long.
     """
     current = [list(history) for history in histories]
     fitted = FittedPrompts([""] * len(current), [[] for _ in current])
-    pending = list(range(len(current)))
+    pending, cut = list(range(len(current))), set()
     while pending:
-        texts = [render(position, current[position]) for position in pending]
+        texts = [render(position, current[position], position in cut) for position in pending]
         too_long = []
         for position, text, tokens in zip(pending, texts, tokenise(tokenizer, texts), strict=True):
             fitted.texts[position], fitted.tokens[position] = text, tokens
-            if len(tokens) > longest:
+            if len(tokens) <= longest:
+                continue
+            too_long.append(position)
+            if current[position] or position in cut:
                 current[position] = _shorter(current[position], len(tokens), tokenizer, longest=longest)
-                too_long.append(position)
+            else:
+                cut.add(position)
+                current[position] = list(histories[position])
         pending = too_long
     fitted.n_shortened = sum(len(now) < len(before) for now, before in zip(current, histories, strict=True))
-    fitted.n_cut = sum(bool(now) and now[-1] != old[-1] for now, old in zip(current, histories, strict=True))
+    own = {place for place, now in enumerate(current) if now and now[-1] != histories[place][-1]}
+    fitted.n_cut = len(own | cut)
     return fitted
 
 
@@ -82,6 +90,10 @@ def _shorter(history: list[str], length: int, tokenizer: PreTrainedTokenizerBase
 
 
 def _without_last_tokens(text: str, count: int, tokenizer: PreTrainedTokenizerBase) -> str:
-    ends = [end for _, end in tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]]
+    if not tokenizer.is_fast:  # only fast tokenizers know where in the text a token stands
+        room = max(0, len(tokenise(tokenizer, [text])[0]) - count)
+        return shorten(tokenizer, text[:-1], room)
+    options = {"add_special_tokens": False, "split_special_tokens": True, "return_offsets_mapping": True}
+    ends = [end for _, end in tokenizer(text, **options)["offset_mapping"]]
     kept = ends[: max(0, len(ends) - count)]
     return text[: min(kept[-1], len(text) - 1)].rstrip() if kept else ""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from coresift.prompting.templates import CompiledTemplates
 from coresift.ranking import list_lengths, list_rows
+from coresift.storage import table_of_items
 
 Value = TypeVar("Value")
 
@@ -21,10 +22,11 @@ class ItemFields:
     """What templates may read of an item, by item id.
 
     Args:
-        items: Table ``items``; row = item id.
+        items: Table ``items``, rows in any order.
     """
 
     def __init__(self, items: pa.Table) -> None:
+        items = table_of_items(items, dataset="items")
         self._rows = [
             {"title": row["title"] or "", "categories": row["categories"] or [], "text": row["text"] or ""}
             for row in items.select(["title", "categories", "text"]).to_pylist()

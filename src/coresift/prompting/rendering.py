@@ -12,9 +12,11 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from coresift.compute import progress_bar
-from coresift.prompting.fitting import FittedPrompts, fit_prompts, tokenise
+from coresift.foundation import check_length, shorten
+from coresift.prompting.fitting import FittedPrompts, fit_prompts
 from coresift.prompting.histories import ItemFields
 from coresift.prompting.layouts import SequenceLayout
+from coresift.prompting.responses import LONGEST_RESPONSE, response_tokens, with_response_budget
 from coresift.prompting.retrieval import similar_histories
 from coresift.prompting.templates import ClickTemplates, PromptTemplates
 from coresift.prompting.wording import ClickWording, NextItemWording, Wording
@@ -64,10 +66,10 @@ class _Renderer:
     def _response_ids(self, responses: list[str]) -> list[list[int]]:
         """Tokenise every distinct response once."""
         distinct = sorted(set(responses))
-        ids = dict(zip(distinct, tokenise(self.tokenizer, distinct), strict=True)) if distinct else {}
-        room = self.longest_response - len(self.layout.end)
-        self.counts["responses cut"] += sum(len(ids[response]) > room for response in responses)
-        return [self.layout.response(ids[response], self.longest_response) for response in responses]
+        found = response_tokens(self.tokenizer, distinct, self.longest_response)
+        place = {response: number for number, response in enumerate(distinct)}
+        self.counts["responses cut"] += sum(found.is_cut[place[response]] for response in responses)
+        return [found.tokens[place[response]] for response in responses]
 
 
 def render_prompts(
@@ -81,13 +83,14 @@ def render_prompts(
     history_choice: Literal["recent", "similar"] = "recent",
     history_order: Literal["newest_first", "oldest_first"] = "newest_first",
     max_tokens: int = 128,
-    max_response_tokens: int = 32,
+    max_response_tokens: int = LONGEST_RESPONSE,
     item_text_vectors: Tensor | None = None,
 ) -> pa.Table:
     """Render every sample as prompt and response, and tokenise both once.
 
     ``max_response_tokens`` of ``max_tokens`` are set apart for the response whatever its length, so that a prompt
-    never depends on its target. What is too long of a prompt goes from its oldest item on.
+    never depends on its target. What is too long of a prompt goes from its oldest item on. Text of a candidate or a
+    profile that leaves no room even so is cut to ``max_response_tokens``.
 
     Args:
         samples: Table ``samples``.
@@ -103,7 +106,7 @@ def render_prompts(
         item_text_vectors: (M, d) vectors that tell which items are similar; row = item id.
 
     Returns:
-        Table ``prompts``, in the order of ``samples``.
+        Table ``prompts``, in the order of ``samples``; its metadata say ``max_response_tokens``.
 
     Raises:
         ValueError: If a template is wrong, or leaves no room within ``max_tokens``, or if similar items are asked for
@@ -116,6 +119,7 @@ def render_prompts(
     _check_lengths(room, max_tokens, max_response_tokens, tokenizer, layout)
     catalogue, profiles = ItemFields(items), [] if users is None else users.to_pylist()
     order: dict[str, Any] = {"history_length": history_length, "newest_first": history_order == "newest_first"}
+    order["shorten"] = lambda text: shorten(tokenizer, text, max_response_tokens)
     wording = (
         ClickWording(templates, catalogue, profiles, **order)
         if isinstance(templates, ClickTemplates)
@@ -127,7 +131,7 @@ def render_prompts(
         renderer.table(samples.slice(start, _SAMPLES_AT_ONCE))
         for start in progress_bar(starts, description="Rendering prompts")
     ]
-    prompts = pa.concat_tables([empty_table("prompts"), *blocks])
+    prompts = with_response_budget(pa.concat_tables([empty_table("prompts"), *blocks]), max_response_tokens)
     _report(prompts, tokenizer, renderer.counts)
     return prompts
 
@@ -148,10 +152,7 @@ def _most_similar(
 def _check_lengths(
     room: int, max_tokens: int, max_response_tokens: int, tokenizer: PreTrainedTokenizerBase, layout: SequenceLayout
 ) -> None:
-    if max_tokens > tokenizer.model_max_length:
-        raise ValueError(
-            f"prompting.max_tokens is {max_tokens}, but the model reads at most {tokenizer.model_max_length}: lower it"
-        )
+    check_length(max_tokens, tokenizer)
     if room < 1 or max_response_tokens <= len(layout.end):
         raise ValueError(
             f"prompting.max_tokens {max_tokens} and max_response_tokens {max_response_tokens} leave no room for text "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from coresift.prompting.fitting import Render
 from coresift.prompting.histories import ItemFields, liked_items, rendered_histories, rendered_responses
 from coresift.prompting.templates import ClickTemplates, CompiledTemplates, PromptTemplates
 
@@ -22,6 +24,7 @@ class Wording(ABC):
         users: Profiles; row = user id. Empty where there is none.
         history_length: Latest items of a history that are read.
         newest_first: Order of the items in a prompt.
+        shorten: Cuts a text beside the history that would leave no room.
     """
 
     def __init__(
@@ -32,19 +35,21 @@ class Wording(ABC):
         *,
         history_length: int,
         newest_first: bool,
+        shorten: Callable[[str], str],
     ) -> None:
         self.templates = CompiledTemplates(templates)
         self.items = items
         self.users = users
         self.history_length = history_length
         self.newest_first = newest_first
+        self.shorten = shorten
 
     def histories(self, samples: pa.Table) -> list[list[str]]:
         """Render the latest items of every sample's history, oldest first."""
         return rendered_histories(samples, self.items, self.templates, longest=self.history_length)
 
     @abstractmethod
-    def prompts(self, samples: pa.Table) -> Callable[[int, list[str]], str]:
+    def prompts(self, samples: pa.Table) -> Render:
         """Return a function of a sample's position and what is left of its history, oldest first, to its prompt."""
 
     @abstractmethod
@@ -55,6 +60,12 @@ class Wording(ABC):
         """Return a user's columns."""
         return self.users[user] if self.users else {}
 
+    def beside(self, fields: Mapping[str, object], *, cut: bool) -> Mapping[str, object]:
+        """Return fields that stand beside the history, their texts cut if asked for."""
+        if not cut:
+            return fields
+        return {name: self.shorten(value) if isinstance(value, str) else value for name, value in fields.items()}
+
     def ordered(self, history: list[str]) -> list[str]:
         """Return items that are oldest first in the order of the prompt."""
         return history[::-1] if self.newest_first else history
@@ -63,11 +74,11 @@ class Wording(ABC):
 class NextItemWording(Wording):
     """A history asks for the next item; the prompt knows nothing of it."""
 
-    def prompts(self, samples: pa.Table) -> Callable[[int, list[str]], str]:
+    def prompts(self, samples: pa.Table) -> Render:
         """Return a function of a sample's position and what is left of its history, oldest first, to its prompt."""
         users = samples["user_id"].to_pylist()
-        return lambda position, history: self.templates.prompt(
-            history=self.ordered(history), user=self.profile(users[position])
+        return lambda position, history, cut: self.templates.prompt(
+            history=self.ordered(history), user=self.beside(self.profile(users[position]), cut=cut)
         )
 
     def responses(self, samples: pa.Table) -> list[str]:
@@ -85,6 +96,7 @@ class ClickWording(Wording):
         users: Profiles; row = user id.
         history_length: Latest items of a history that are read.
         newest_first: Order of the items in each list.
+        shorten: Cuts a text beside the history that would leave no room.
     """
 
     def __init__(
@@ -95,18 +107,20 @@ class ClickWording(Wording):
         *,
         history_length: int,
         newest_first: bool,
+        shorten: Callable[[str], str],
     ) -> None:
-        super().__init__(templates, items, users, history_length=history_length, newest_first=newest_first)
+        order: dict[str, Any] = {"history_length": history_length, "newest_first": newest_first, "shorten": shorten}
+        super().__init__(templates, items, users, **order)
         self.positive, self.negative = templates.answers
         self.like_rating = templates.like_rating
 
-    def prompts(self, samples: pa.Table) -> Callable[[int, list[str]], str]:
+    def prompts(self, samples: pa.Table) -> Render:
         """Return a function of a sample's position and what is left of its history, oldest first, to its prompt."""
         users = samples["user_id"].to_pylist()
         candidates = pc.list_element(samples["targets"], 0).to_pylist()
         liked = liked_items(samples, self.like_rating, longest=self.history_length)
 
-        def prompt(position: int, history: list[str]) -> str:
+        def prompt(position: int, history: list[str], cut: bool) -> str:
             flags = liked[position][len(liked[position]) - len(history) :]
             lists = (
                 [text for text, flag in zip(history, flags, strict=True) if flag is kind] for kind in (True, False)
@@ -115,8 +129,8 @@ class ClickWording(Wording):
             return self.templates.prompt(
                 liked=preferred,
                 disliked=rejected,
-                candidate=self.items[candidates[position]],
-                user=self.profile(users[position]),
+                candidate=self.beside(self.items[candidates[position]], cut=cut),
+                user=self.beside(self.profile(users[position]), cut=cut),
             )
 
         return prompt

@@ -12,6 +12,7 @@ from coresift.ranking import list_lengths, list_rows
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.sample_rows import SampleRows, integer_column
 from coresift.recommenders.tokens import RaggedIntegers
+from coresift.storage import table_of_items
 
 PADDING, END = 0, 1
 """Tokens that are no code."""
@@ -22,20 +23,21 @@ class CodeVocabulary:
     """Tokens of semantic codes: every level has a range of its own.
 
     Args:
-        semantic_ids: Table ``semantic_ids``; row = item id.
+        semantic_ids: Table ``semantic_ids``, rows in any order.
 
     Attributes:
-        tokens: (M, L) tokens of every item.
+        tokens: (M, L) tokens of every item; row = item id.
         size: Number of tokens in all.
 
     Raises:
-        ValueError: If the table is empty, or two items have the same codes.
+        ValueError: If the table is empty, lacks an item, or two items have the same codes.
     """
 
     def __init__(self, semantic_ids: pa.Table) -> None:
         if not len(semantic_ids):
             raise ValueError("semantic_ids is empty: run the foundation pipeline with recommender.name semantic_id")
-        codes = np.stack(semantic_ids["codes"].to_numpy(zero_copy_only=False)).astype(np.int64)
+        ordered = table_of_items(semantic_ids, dataset="semantic_ids")
+        codes = np.stack(ordered["codes"].to_numpy(zero_copy_only=False)).astype(np.int64)
         if len(np.unique(codes, axis=0)) < len(codes):
             raise ValueError("semantic_ids: two items have the same codes; run the foundation pipeline again")
         sizes = codes.max(axis=0) + 1

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 import torch
 from peft import PeftModel
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from coresift.recommenders.adapters import inner_model
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.token_trie import TokenTrie
+
+NEVER = -1e8
+"""Below the log-likelihood of any sequence; the search starts spare beams even lower."""
 
 
 class TrieConstraint(LogitsProcessor):
@@ -46,7 +50,7 @@ def best_sequences(
     """Find the likeliest sequences of a tree for every row by beam search.
 
     Scores are sums of log-probabilities over the whole vocabulary, so that they are log-likelihoods; sequences that the
-    search has lost on the way are missing.
+    search has lost on the way are missing, and none appears twice, however many beams there are.
 
     Args:
         model: What generates; its own logits decide within the tree.
@@ -61,15 +65,19 @@ def best_sequences(
         Leaves (B, beams) of the tree, best first, -1 where nothing more was found, and log-likelihoods (B, beams)
         float32, minus infinity there.
     """
+    returned = min(beams, int((trie.n_children == 0).sum()))
     # A search with a single beam is none, and reports no scores.
-    settings = beam_settings(max(2, beams), returned=beams, longest=trie.longest, end=end, padding=padding)
+    settings = beam_settings(max(2, returned), returned=returned, longest=trie.longest, end=end, padding=padding)
     constraint = LogitsProcessorList([TrieConstraint(trie, start)])
     with own_settings_only(model):
         output = model.generate(**inputs, generation_config=settings, logits_processor=constraint)
-    leaves = _leaves(trie, output.sequences[:, start:], padding).view(-1, beams)
-    scores = output.sequences_scores.float().view(-1, beams)
-    found = (leaves >= 0) & scores.isfinite()
-    return leaves.masked_fill(~found, -1), scores.masked_fill(~found, -torch.inf)
+    leaves = _leaves(trie, output.sequences[:, start:], end).view(-1, returned)
+    scores = output.sequences_scores.float().view(-1, returned)
+    found = (leaves >= 0) & (scores > NEVER) & ~_occurs_before(leaves)
+    order = (~found).int().argsort(dim=1, stable=True)
+    leaves, scores = leaves.masked_fill(~found, -1).gather(1, order), scores.masked_fill(~found, -torch.inf)
+    spare = (0, beams - returned)
+    return pad(leaves, spare, value=-1), pad(scores.gather(1, order), spare, value=-torch.inf)
 
 
 def beam_settings(beams: int, *, returned: int, longest: int, end: int, padding: int) -> GenerationConfig:
@@ -100,11 +108,23 @@ def own_settings_only(model: PreTrainedModel | PeftModel) -> Iterator[None]:
         body.generation_config = published
 
 
-def _leaves(trie: TokenTrie, written: Tensor, padding: int) -> Tensor:
-    """Walk each row until it ends in a leaf; the padding behind it is not read. -1 where no leaf is reached."""
+def _leaves(trie: TokenTrie, written: Tensor, end: int) -> Tensor:
+    """Walk each row to the end that was written and on to its leaf; -1 where no end is reached.
+
+    Where several tokens end a text, the search stops at the one that ends it for the model, and the others follow it.
+    """
     nodes = torch.zeros(len(written), dtype=torch.int64, device=written.device)
+    ended = torch.zeros_like(nodes, dtype=torch.bool)
     for column in written.T:
-        at_end = (nodes > 0) & (trie.n_children[nodes.clamp(min=0)] == 0)
-        nodes = torch.where(at_end, nodes, trie.step(nodes, column))
-    reached = (nodes > 0) & (trie.n_children[nodes.clamp(min=0)] == 0)
-    return torch.where(reached, nodes, -1)
+        nodes = torch.where(ended, nodes, trie.step(nodes, column))
+        ended |= (nodes > 0) & ((column == end) | (trie.n_children[nodes.clamp(min=0)] == 0))
+    nodes = torch.where(ended, nodes, -1)
+    for _ in range(trie.longest):
+        inside = trie.n_children[nodes.clamp(min=0)] == 1
+        nodes = torch.where(ended & inside, trie.first_child[nodes.clamp(min=0)], nodes)
+    return nodes
+
+
+def _occurs_before(values: Tensor) -> Tensor:
+    """Return (B, K) booleans: an earlier column of the row has the same value."""
+    return (values[:, :, None] == values[:, None, :]).tril(-1).any(2)

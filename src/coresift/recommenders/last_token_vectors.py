@@ -15,11 +15,16 @@ from coresift.recommenders.tokens import RaggedIntegers
 TEXTS_AT_ONCE = 256
 """Texts embedded at once."""
 MAX_TOKENS = 128
-"""Longest text in tokens; the rest is not read."""
+"""Longest text in tokens where nothing else is said."""
 
 
 def last_token_vectors(
-    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], *, padding: int
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: list[str],
+    *,
+    padding: int,
+    longest: int = MAX_TOKENS,
 ) -> Tensor:
     """Return the last hidden state (N, d) float32 of every text's last token.
 
@@ -28,9 +33,10 @@ def last_token_vectors(
         tokenizer: Its tokenizer.
         texts: Texts to embed; an empty one is read as its special tokens, or as a space where there are none.
         padding: Token behind a shorter text.
+        longest: Tokens of a text; the rest is not read.
     """
     read = [text or " " for text in texts]
-    tokens = RaggedIntegers.from_texts(read, tokenizer, padding=padding, max_tokens=MAX_TOKENS)
+    tokens = RaggedIntegers.from_texts(read, tokenizer, padding=padding, max_tokens=longest)
     body = inner_model(model).base_model
     device = next(body.parameters()).device
 

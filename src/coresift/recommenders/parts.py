@@ -11,6 +11,8 @@ from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from coresift.storage import table_of_items
+
 
 @dataclass(frozen=True)
 class Given:
@@ -46,17 +48,17 @@ class Given:
 
     @property
     def known_semantic_ids(self) -> pa.Table:
-        """The semantic ids.
+        """The semantic ids; row = item id.
 
         Raises:
-            ValueError: If they are not given.
+            ValueError: If they are not given, or not those of all items.
         """
         if self.semantic_ids is None or len(self.semantic_ids) != len(self.items):
             raise ValueError(
                 "recommender semantic_id needs the codes of all items: run the foundation pipeline with "
                 "recommender.name semantic_id"
             )
-        return self.semantic_ids
+        return table_of_items(self.semantic_ids, dataset="semantic_ids", n_items=len(self.items))
 
 
 @dataclass(frozen=True)

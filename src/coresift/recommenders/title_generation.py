@@ -7,10 +7,8 @@ text, ``trie`` lets it write titles of the catalogue only, ``likelihood`` scores
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, Self, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import torch
 from peft import PeftModel, TaskType
@@ -19,14 +17,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.attribution import mean_token_loss
 from coresift.foundation import load_generator
-from coresift.prompting import SequenceLayout, tokenise
+from coresift.prompting import LONGEST_RESPONSE, SequenceLayout, response_budget
 from coresift.ranking import Lists, top_items_from
 from coresift.recommenders.catalogue_likelihood import CatalogueLikelihood
+from coresift.recommenders.catalogue_titles import CatalogueTitles
 from coresift.recommenders.constrained_beams import beam_settings, best_sequences, own_settings_only
 from coresift.recommenders.evaluating import evaluating
 from coresift.recommenders.grounding import ground
 from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.last_token_vectors import last_token_vectors
+from coresift.recommenders.last_token_vectors import MAX_TOKENS, last_token_vectors
 from coresift.recommenders.length_order import in_length_order
 from coresift.recommenders.listed_items import items_of_leaves
 from coresift.recommenders.parts import Given, Parts
@@ -48,8 +47,9 @@ Result = TypeVar("Result")
 class TitleGenerationRecommender(LanguageModelRecommender):
     """Rank items by what a language model writes, or would write, after a prompt.
 
-    Items of the same title get the same score and stand next to each other, so that a title is credited whichever of
-    them is the target.
+    A title longer than the prompts' ``max_response_tokens`` is learnt cut, and written, scored and ranked as it was
+    learnt. Items of the same title, or of one that is the same after the cut, get the same score and stand next to each
+    other by their id, so that a title is credited whichever of them is the target.
 
     Args:
         model: A causal language model with its head, bare or with an adapter.
@@ -89,7 +89,6 @@ class TitleGenerationRecommender(LanguageModelRecommender):
                 f"recommender.title_generation.decoding is '{decoding}': use one of {', '.join(DECODINGS)}"
             )
         self.titles = titles
-        self.distinct_titles, self.title_of_item = _distinct(titles)
         self.decoding = decoding
         self.beams = beams
         self.loss_on = loss_on
@@ -98,7 +97,9 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         ends = SequenceLayout.of(tokenizer).end
         if not ends:
             raise ValueError("foundation.model: its tokenizer has no token that ends a text; give it an eos_token")
-        self.end = ends[0]
+        self.end = tokenizer.eos_token_id if tokenizer.eos_token_id in ends else ends[0]
+        self._catalogue: CatalogueTitles | None = None
+        self._title_vectors: tuple[CatalogueTitles, Tensor] | None = None
 
     @classmethod
     def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
@@ -119,6 +120,7 @@ class TitleGenerationRecommender(LanguageModelRecommender):
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> TitleRows:
         """Prompts with their titles, ready for a data loader."""
+        self.catalogue_for(prompts)
         return TitleRows(prompts, self.titles, loss_on=self.loss_on, padding=self.padding, weights=weights)
 
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -138,12 +140,14 @@ class TitleGenerationRecommender(LanguageModelRecommender):
             k: Length of every list.
             seen: Per prompt the items that must not appear.
         """
+        self.catalogue_for(prompts)
         ways = {"grounding": self._rank_grounded, "trie": self._rank_written, "likelihood": self._rank_exactly}
         return ways[self.decoding](prompts, k, seen)
 
     def generate(self, prompts: pa.Table) -> list[str]:
         """Write the likeliest continuation of every prompt by free beam search, in their order."""
-        settings = beam_settings(self.beams, returned=1, longest=self.trie.longest, end=self.end, padding=self.padding)
+        longest = self.catalogue_for(prompts).trie.longest
+        settings = beam_settings(self.beams, returned=1, longest=longest, end=self.end, padding=self.padding)
 
         def write(batch: Batch) -> list[str]:
             with own_settings_only(self.model):
@@ -158,20 +162,43 @@ class TitleGenerationRecommender(LanguageModelRecommender):
 
     def text_vectors(self, texts: list[str]) -> Tensor:
         """Return the base model's last-token state (N, d) float32 of every text."""
+        longest = max(MAX_TOKENS, self.catalogue.longest)
         with evaluating(self.model), self._precision(), self.bind_samples(None):
-            return last_token_vectors(self.model, self.tokenizer, texts, padding=self.padding)
+            return last_token_vectors(self.model, self.tokenizer, texts, padding=self.padding, longest=longest)
 
-    @cached_property
+    @property
+    def catalogue(self) -> CatalogueTitles:
+        """The titles as the prompts seen last cut them; before any, as prompts do that say nothing else."""
+        return self._catalogue or self._read_titles(LONGEST_RESPONSE)
+
+    def catalogue_for(self, prompts: pa.Table) -> CatalogueTitles:
+        """Read the titles as these prompts cut their responses."""
+        longest = response_budget(prompts)
+        if self._catalogue is None or self._catalogue.longest != longest:
+            return self._read_titles(longest)
+        return self._catalogue
+
+    def _read_titles(self, longest: int) -> CatalogueTitles:
+        size = self.model.config.vocab_size
+        self._catalogue = CatalogueTitles(self.titles, self.tokenizer, longest=longest, vocabulary_size=size)
+        return self._catalogue
+
+    @property
+    def title_of_item(self) -> Tensor:
+        """Row (M,) of every item's title among the distinct ones."""
+        return self.catalogue.title_of_item
+
+    @property
     def title_vectors(self) -> Tensor:
         """The base model's vectors (D, d) of the distinct titles, made once: no adapter changes them."""
-        return self.text_vectors(self.distinct_titles)
+        if self._title_vectors is None or self._title_vectors[0] is not self.catalogue:
+            self._title_vectors = self.catalogue, self.text_vectors(self.catalogue.texts)
+        return self._title_vectors[1]
 
-    @cached_property
+    @property
     def trie(self) -> TokenTrie:
         """All titles as the model would write them."""
-        tokens = tokenise(self.tokenizer, self.distinct_titles)
-        sequences = [[*tokens[row], self.end] for row in self.title_of_item.tolist()]
-        return TokenTrie(sequences, self.model.config.vocab_size).to(self.device)
+        return self.catalogue.trie.to(self.device)
 
     def _rank_grounded(self, prompts: pa.Table, k: int, seen: Lists | None) -> tuple[Tensor, Tensor]:
         return ground(
@@ -185,7 +212,7 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         )
 
     def _rank_written(self, prompts: pa.Table, k: int, seen: Lists | None) -> tuple[Tensor, Tensor]:
-        beams = min(self.beams, len(self.distinct_titles))
+        beams = min(self.beams, len(self.catalogue))
         leaves = torch.full((len(prompts), beams), -1)
         scores = torch.full((len(prompts), beams), -torch.inf)
 
@@ -231,9 +258,3 @@ class TitleGenerationRecommender(LanguageModelRecommender):
     def facts(self) -> dict[str, object]:
         """Options that an adapter is trained for."""
         return {"loss_on": self.loss_on, "item_text": "title"}
-
-
-def _distinct(texts: list[str]) -> tuple[list[str], Tensor]:
-    """Return the distinct texts in order, and the place (N,) of every text among them."""
-    distinct, place = np.unique(np.array(texts, dtype=object), return_inverse=True)
-    return distinct.tolist(), torch.from_numpy(place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -11,15 +10,10 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
+from coresift.foundation import tokenise_whole
 from coresift.ranking import list_rows
-
-
-class Tokenizer(Protocol):
-    """The little of a Hugging Face tokenizer that is needed here."""
-
-    def __call__(self, texts: list[str], **options: object) -> dict[str, list[list[int]]]:
-        """Tokenise texts."""
 
 
 class RaggedIntegers:
@@ -49,9 +43,11 @@ class RaggedIntegers:
         return cls(values[position < np.repeat(kept, full)], offsets, padding=padding)
 
     @classmethod
-    def from_texts(cls, texts: Sequence[str], tokenizer: Tokenizer, *, padding: int, max_tokens: int) -> RaggedIntegers:
-        """Tokenise texts once, with the tokenizer's own special tokens, cut to ``max_tokens``."""
-        encoded = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"]
+    def from_texts(
+        cls, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, padding: int, max_tokens: int
+    ) -> RaggedIntegers:
+        """Tokenise texts once, within the tokens that the model wants around them, cut to ``max_tokens`` in all."""
+        encoded = tokenise_whole(tokenizer, texts, longest=max_tokens)
         return cls.from_arrow(pa.array(encoded, pa.list_(pa.int64())), padding=padding)
 
     def __len__(self) -> int:

@@ -10,8 +10,10 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from coresift.compute import as_numpy
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.sample_traits import sample_traits
+from coresift.storage import places_of, rows_of
 
 TRAIN, VALID = 0, 1
 FEATURES = {
@@ -42,7 +44,7 @@ def assemble_pool(
         The pool, candidates in the order of their ids.
 
     Raises:
-        ValueError: if there are no training or no validation samples, or a dataset lacks some of them.
+        ValueError: if there are no training or no validation samples, or a dataset lacks one or holds it twice.
     """
     train_ids, valid_ids = (_ids_of(samples, prompts, split) for split in (TRAIN, VALID))
     if not len(train_ids) or not len(valid_ids):
@@ -53,9 +55,9 @@ def assemble_pool(
         values = tensors.get(dataset)
         if values is None or not len(values["sample_id"]):
             continue
-        features[name] = _aligned(dataset, values["sample_id"], values[tensor], train_ids)
+        features[name] = as_numpy(rows_of(values, tensor, train_ids, dataset=dataset))
         if has_validation:
-            features[f"validation_{name}"] = _aligned(dataset, values["sample_id"], values[tensor], valid_ids)
+            features[f"validation_{name}"] = as_numpy(rows_of(values, tensor, valid_ids, dataset=dataset))
     labels = _labels(samples, train_ids), _labels(samples, valid_ids)
     scores = _traits(samples, train_ids) | _scores(sample_scores, train_ids)
     return CandidatePool(
@@ -69,38 +71,20 @@ def _ids_of(samples: pa.Table, prompts: pa.Table, split: int) -> NDArray[np.int6
     return np.sort(kept.to_numpy().astype(np.int64))
 
 
-def _places(dataset: str, known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the wanted ids stand among the known ones."""
-    order = np.argsort(known, kind="stable")
-    places = order[np.searchsorted(known, wanted, sorter=order).clip(max=len(known) - 1)]
-    missing = wanted[known[places] != wanted]
-    if len(missing):
-        raise ValueError(
-            f"{dataset} lacks {len(missing)} of {len(wanted)} samples, the first is sample_id {missing[0]}: "
-            "run the pipeline that makes it again."
-        )
-    return places
-
-
-def _aligned(dataset: str, known: torch.Tensor, values: torch.Tensor, wanted: NDArray[np.int64]) -> NDArray:
-    places = _places(dataset, known.cpu().numpy(), wanted)
-    return values.detach().cpu().numpy()[places]
-
-
 def _labels(samples: pa.Table, wanted: NDArray[np.int64]) -> NDArray:
-    places = _places("samples", samples["sample_id"].to_numpy().astype(np.int64), wanted)
+    places = places_of(wanted, samples["sample_id"].to_numpy(), dataset="samples")
     return samples["label"].to_numpy()[places]
 
 
 def _traits(samples: pa.Table, wanted: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     known, traits = sample_traits(samples)
-    places = _places("samples", known, wanted)
+    places = places_of(wanted, known, dataset="samples")
     return {name: values[places] for name, values in traits.items()}
 
 
 def _scores(table: pa.Table | None, wanted: NDArray[np.int64]) -> dict[str, NDArray]:
     if table is None or not table.num_rows:
         return {}
-    places = _places("sample_scores", table["sample_id"].to_numpy().astype(np.int64), wanted)
+    places = places_of(wanted, table["sample_id"].to_numpy(), dataset="sample_scores")
     names = [name for name in table.column_names if name != "sample_id"]
     return {name: table[name].to_numpy()[places] for name in names}

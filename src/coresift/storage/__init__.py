@@ -1,10 +1,13 @@
 """Files and folders that are whole or absent: tables, tensors, shards, model folders, work folders, fingerprints."""
 
 from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
+from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
+from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
 from coresift.storage.location import Location
 from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
 from coresift.storage.publishing import atomic_file, atomic_folder, replace
+from coresift.storage.row_lookup import places_of, rows_of, rows_of_items, table_of_items
 from coresift.storage.safe_folders import unsafe_files
 from coresift.storage.shards import Shards
 from coresift.storage.tables import read_column, read_table, table_preview, write_table
@@ -15,12 +18,17 @@ __all__ = [
     "SCHEMAS",
     "TENSOR_CONTRACTS",
     "WORK_FOLDER_NAME",
+    "Lineage",
+    "DiskError",
     "Location",
     "Shards",
     "Tensors",
     "atomic_file",
     "atomic_folder",
+    "check_one_origin",
     "describe_tensors",
+    "disk_errors_named",
+    "disk_failure",
     "discard_left_overs",
     "empty_table",
     "fingerprint",
@@ -29,13 +37,19 @@ __all__ = [
     "leave_work",
     "locked",
     "owned_folder",
+    "places_of",
     "read_column",
+    "read_lineage",
     "read_table",
     "read_tensors",
     "replace",
+    "rows_of",
+    "rows_of_items",
+    "table_of_items",
     "table_preview",
     "unsafe_files",
     "work_folder",
+    "write_lineage",
     "work_root",
     "write_table",
     "write_tensors",

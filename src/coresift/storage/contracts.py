@@ -90,7 +90,8 @@ class TensorContract:
     """Tensors of one dataset.
 
     Attributes:
-        key: Name of the int64 id vector that the other tensors are aligned with.
+        key: Name of the int64 id vector that the other tensors are aligned with; it ascends, each id once. Readers join
+            by it all the same.
         ranks: Number of dimensions of every tensor, by name; the first dimension is that of ``key``.
     """
 

@@ -1,7 +1,8 @@
 """One file or folder on the local disk or any fsspec store, with the promise that what exists is complete.
 
 Locally the promise is kept by renaming (see :mod:`coresift.storage.publishing`). A store that cannot rename gets the
-content first and an empty marker last; without its marker, content counts as absent.
+content first and an empty marker last; without its marker, content counts as absent. Paths are names, never patterns:
+``run[1]`` is that folder and no other.
 """
 
 from __future__ import annotations
@@ -51,6 +52,16 @@ class Location:
             return Path(self.path).exists()
         return bool(self.filesystem.exists(self.path) and self.filesystem.exists(self._marker))
 
+    def versions(self) -> list[str]:
+        """Return the names below which something complete of this location's own name lies, the latest name first."""
+        try:
+            found = self.filesystem.ls(self.path, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        names = sorted((PurePosixPath(path).name for path in found), reverse=True)
+        own = PurePosixPath(self.path).name
+        return [name for name in names if Location(self.filesystem, f"{self.path}/{name}/{own}").exists()]
+
     @contextmanager
     def writing_file(self) -> Iterator[Path]:
         """Yield a local path to fill with the file's content; it is published whole, or not at all."""
@@ -87,8 +98,22 @@ class Location:
         folder = tempfile.mkdtemp(prefix="coresift-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         copy = Path(folder) / PurePosixPath(self.path).name
-        self.filesystem.get(self.path, str(copy), recursive=self.filesystem.isdir(self.path))
+        root = PurePosixPath(self.filesystem._strip_protocol(self.path))
+        # File by file: what fetches or removes several at once takes the path for a pattern.
+        for file in self.filesystem.find(self.path):
+            target = copy / PurePosixPath(file).relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self.filesystem.get_file(file, str(target))
         return copy
+
+    def _clear(self) -> None:
+        """Remove the file or folder that lies here on a store, and nothing whose name is like its own."""
+        for file in self.filesystem.find(self.path):
+            self.filesystem.rm_file(file)
+        folders = [folder for folder, _, _ in self.filesystem.walk(self.path)]
+        for folder in sorted(folders, reverse=True):
+            if self.filesystem.exists(folder):
+                self.filesystem.rmdir(folder)
 
     def _put_folder(self, source: Path) -> None:
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
@@ -98,9 +123,8 @@ class Location:
         parent = str(PurePosixPath(self.path).parent)
         self.filesystem.makedirs(parent, exist_ok=True)
         if self.filesystem.exists(self._marker):
-            self.filesystem.rm(self._marker)
-        if self.filesystem.exists(self.path):
-            self.filesystem.rm(self.path, recursive=True)
+            self.filesystem.rm_file(self._marker)
+        self._clear()
         put()
         with self.filesystem.open(self._marker, "wb"):
             pass

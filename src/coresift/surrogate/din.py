@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coresift.ranking import list_lengths, list_rows, padded_lists
+from coresift.storage import places_of
 from coresift.surrogate.training_record import first_targets
 
 NO_ITEM = -1
@@ -80,7 +81,7 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
 
     Args:
         samples: table `samples`; the item in question is the first target.
-        users: table `users`; row = user id.
+        users: table `users`, rows in any order.
         config: shape of the model, which knows the profile's values.
     """
     width = min(config.max_length, max(1, int(list_lengths(samples["history"]).max(initial=0))))
@@ -89,7 +90,8 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
     place = pa.ListArray.from_arrays(_offsets(samples["history"]), pa.array(np.arange(len(ratings)), pa.int32()))
     value = torch.from_numpy(np.append(ratings, np.float32(np.nan)))[padded_lists(place, width, padding=-1)]
     rating = torch.stack([value.nan_to_num() / config.highest_rating, (~value.isnan()).float()], dim=-1)
-    owners = users.take(samples["user_id"].combine_chunks())
+    owner = places_of(samples["user_id"].to_numpy(), users["user_id"].to_numpy(), dataset="users", key="user_id")
+    owners = users.take(pa.array(owner))
     codes = [_codes(owners[name], values) for name, values in config.profile.items()]
     profile = torch.stack(codes, dim=1) if codes else torch.empty(len(samples), 0, dtype=torch.int64)
     return ClickFeatures(history, rating, first_targets(samples), profile)

@@ -11,16 +11,21 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file, save_file
 
-from coresift.storage import Tensors, fingerprint
+from coresift.storage import Tensors, disk_errors_named, fingerprint
 from coresift.surrogate.sasrec import SasRec, SasRecConfig
 
 
 def save_surrogate(model: SasRec, folder: Path) -> Path:
-    """Write model.safetensors and config.json into a new or empty folder and return it."""
+    """Write model.safetensors and config.json into a new or empty folder and return it.
+
+    Raises:
+        DiskError: If the disk is full.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
+    with disk_errors_named(folder):
+        save_file(weights, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8")
     return folder
 
 

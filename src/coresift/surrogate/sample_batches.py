@@ -22,10 +22,11 @@ SCORED = ("last", "sequence", "released")
 class SurrogateBatches:
     """Batches of samples in their order, as often as one asks for them."""
 
-    def __init__(self, samples: pa.Table, batch_size: int, scored: str) -> None:
+    def __init__(self, samples: pa.Table, batch_size: int, scored: str, longest: int | None = None) -> None:
         self.samples = samples
         self.batch_size = batch_size
         self.scored = scored
+        self.longest = longest
         self.targets = first_targets(samples)
 
     def __len__(self) -> int:
@@ -41,6 +42,7 @@ class SurrogateBatches:
         for start in range(0, self.samples.num_rows, self.batch_size):
             rows = self.samples.slice(start, self.batch_size)
             width = max(2, int(list_lengths(rows["history"]).max()))
+            width = width if self.longest is None else min(width, max(2, self.longest))
             history = torch.from_numpy(padded_lists(rows["history"], width, padding=-1))
             target = self.targets[start : start + self.batch_size]
             if self.scored != "last":
@@ -52,7 +54,7 @@ class SurrogateBatches:
 
 
 def surrogate_batches(
-    samples: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last"
+    samples: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last", longest: int | None = None
 ) -> SurrogateBatches:
     """Return the samples of one split as batches that can be iterated again and again.
 
@@ -65,13 +67,15 @@ def surrogate_batches(
             defines its surrogate's loss (arXiv 2401.17197). "released": as DEALRec's public code behaves, whose shift
             of the sequence leaves the target out, so that a sample with fewer than two items in its history has
             neither loss nor gradient.
+        longest: newest items of a history that are handed over, so that one long history does not widen a batch; None
+            for all. A model reads no more than its `max_length` + 1.
 
     Raises:
         ValueError: `scored` is unknown.
     """
     if scored not in SCORED:
         raise ValueError(f"scored '{scored}' is unknown: use {', '.join(SCORED)}.")
-    return SurrogateBatches(samples.filter(pc.equal(samples["split"], split)), batch_size, scored)
+    return SurrogateBatches(samples.filter(pc.equal(samples["split"], split)), batch_size, scored, longest)
 
 
 def sample_losses(model: SasRec, batch: dict[str, Tensor]) -> Tensor:

@@ -105,9 +105,12 @@ def compute_influence(
     model = load_surrogate(surrogate_weights).to(resolve_device(device.root))
     samples = without_tuning_part(samples, tuning_share.root)
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
-    scored, size = options.scored, options.batch_size
-    batches = surrogate_batches(by_length, size, split=0, scored=scored)
-    target = batches if options.target == "train" else surrogate_batches(by_length, size, split=1, scored=scored)
+    batches, target = (
+        surrogate_batches(
+            by_length, options.batch_size, split=split, scored=options.scored, longest=model.config.max_length + 1
+        )
+        for split in (0, 0 if options.target == "train" else 1)
+    )
     result = influence_scores(
         model,
         options.module or model.influence_module,

@@ -54,7 +54,7 @@ def rank_with_language_model(
     shared["item_counts"] = training_counts(interactions, items.num_rows)
     n_users = 0 if recommender.name == PREDICTS_CLICKS else parameters.prior_users
     tuning = prior_tuning(samples, interactions, items.num_rows, n_users=n_users, random_state=seed.root)
-    helper = SurrogateScores(surrogate_states, item_vectors) if parameters.prior_surrogate else None
+    helper = SurrogateScores(surrogate_states, item_vectors, items.num_rows) if parameters.prior_surrogate else None
     ranked: dict[str, Any] = {"k": max(KS), "tuning": tuning, "surrogate": helper}
     untuned = outputs_of(build_recommender(**shared), prompts, samples, method="untuned", **ranked)
     tuned_model = build_recommender(**shared, adapter_folder=adapter, states=SampleStates(surrogate_states))
@@ -98,7 +98,9 @@ def rank_with_baselines(
         return empty_table("method_rankings"), predict_by_rates(samples), []
     use_threads(threads.root)
     tuning = prior_tuning(samples, interactions, items.num_rows, n_users=parameters.prior_users, random_state=seed.root)
-    surrogate, chosen = rank_surrogate_with_prior(samples, surrogate_states, item_vectors, k=max(KS), tuning=tuning)
+    surrogate, chosen = rank_surrogate_with_prior(
+        samples, surrogate_states, item_vectors, k=max(KS), tuning=tuning, n_items=items.num_rows
+    )
     baselines = rank_baselines(
         interactions, samples, items.num_rows, k=max(KS), knn_history_length=parameters.knn_history_length
     )

@@ -22,6 +22,7 @@ def render_prompts(
     """Render every sample as prompt and response, and tokenise both once."""
     from coresift import prompting
     from coresift.foundation import load_tokenizer
+    from coresift.storage import rows_of_items
 
     prompting.check_labels(samples, predicts_clicks=recommender.name == "yes_no")
     templates: prompting.PromptTemplates | prompting.ClickTemplates
@@ -36,6 +37,6 @@ def render_prompts(
         load_tokenizer(base_model),
         templates=templates,
         users=users,
-        item_text_vectors=item_text_vectors["vector"],
+        item_text_vectors=rows_of_items(item_text_vectors, dataset="item_text_vectors", n_items=items.num_rows),
         **parameters.model_dump(exclude={"templates", "click_templates"}),
     )

@@ -23,7 +23,7 @@ def train_sequence_model(
 ) -> tuple[Path, Table, dict[str, object]]:
     """Train SASRec to predict the next item of every user, stopping on validation NDCG@10."""
     from coresift.compute import use_threads
-    from coresift.storage import work_folder
+    from coresift.storage import rows_of_items, work_folder
     from coresift.surrogate import save_surrogate, surrogate_fingerprint, train_surrogate
 
     use_threads(threads.root)
@@ -31,7 +31,7 @@ def train_sequence_model(
         interactions,
         samples,
         items.num_rows,
-        item_text_vectors=item_text_vectors["vector"],
+        item_text_vectors=rows_of_items(item_text_vectors, dataset="item_text_vectors", n_items=items.num_rows),
         random_state=seed.root,
         device=device.root,
         **parameters.training_options(),
@@ -57,7 +57,7 @@ def encode_users_and_items(
     from functools import partial
 
     from coresift.compute import resolve_device, use_threads
-    from coresift.storage import work_folder
+    from coresift.storage import rows_of_items, work_folder
     from coresift.surrogate import item_vectors, load_surrogate, out_of_fold_states, surrogate_states, train_surrogate
 
     used_threads = use_threads(threads.root)
@@ -69,7 +69,7 @@ def encode_users_and_items(
     train = partial(
         train_surrogate,
         n_items=items.num_rows,
-        item_text_vectors=item_text_vectors["vector"],
+        item_text_vectors=rows_of_items(item_text_vectors, dataset="item_text_vectors", n_items=items.num_rows),
         random_state=seed.root,
         device=device.root,
         **parameters.training_options(),
