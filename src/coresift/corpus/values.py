@@ -12,6 +12,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from coresift.corpus.markup import without_markup
+
 TIMESTAMP_UNITS = {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 """Milliseconds per unit."""
 
@@ -24,8 +26,11 @@ _PATH_SEPARATORS = re.compile("[>|]")
 
 
 def clean_text(text: str) -> str:
-    """Return text without HTML entities (also doubly escaped ones), control characters and surplus white space."""
-    unescaped = html.unescape(html.unescape(text))
+    """Return text without entities (also doubly escaped ones) and tags of HTML, control characters, surplus white space.
+
+    A script is no text at all: nothing of it is left.
+    """
+    unescaped = without_markup(html.unescape(html.unescape(text)))
     return " ".join(_INVISIBLE.sub(" ", unescaped).split())
 
 

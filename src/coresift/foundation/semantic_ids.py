@@ -17,6 +17,8 @@ from coresift.storage import SCHEMAS, rows_of_items
 logger = logging.getLogger(__name__)
 
 _SMALLEST_CODEBOOK, _LARGEST_CODEBOOK = 4, 256
+_LARGEST_COUNT = 2**15
+"""Numbers that a code of 16 bits counts with."""
 
 
 def learn_semantic_ids(
@@ -29,7 +31,8 @@ def learn_semantic_ids(
 
     Items that agree in all codes but the last take last codes of their own, as near to theirs as can be (in the manner
     of LC-Rec, arXiv 2311.09049): a code that merely counts items has to be learnt by heart. Where a group has more
-    items than there are codes, one more code counts those that still agree, by their id from 0.
+    items than there are codes, one more code counts those that still agree, by their id from 0; a second one counts
+    on where they are more than a code can number.
 
     Args:
         vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them, rows in any order.
@@ -37,7 +40,7 @@ def learn_semantic_ids(
         random_state: Seed.
 
     Returns:
-        Table ``semantic_ids``: item_id, and codes of length levels + 1, no two alike.
+        Table ``semantic_ids``: item_id, and codes of length levels + 1 (more for 32,768 alike), no two alike.
 
     Raises:
         ValueError: If there are fewer than two distinct vectors, or not one of each item.
@@ -52,9 +55,10 @@ def learn_semantic_ids(
         nearest, residuals, _ = quantiser.quantise(quantiser.encoder(data))
         distances = torch.cdist(residuals[-1], quantiser.codebooks[-1])
     codes = with_spread_last_codes(nearest.numpy(), distances.numpy())
-    complete = np.column_stack([codes, _collision_codes(codes)])
-    _report(codes, complete, size)
-    columns = [np.arange(len(complete)), list(complete.astype(np.int16))]
+    collisions = _collision_codes(codes)
+    _report(codes, collisions, size)
+    complete = np.column_stack([codes, *_digits(collisions)]).astype(np.int16)
+    columns = [np.arange(len(complete)), list(complete)]
     return pa.table(dict(zip(SCHEMAS["semantic_ids"].names, columns, strict=True)), schema=SCHEMAS["semantic_ids"])
 
 
@@ -92,12 +96,20 @@ def _groups_of_equal(codes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
 
 
-def _report(codes: NDArray[np.int64], complete: NDArray[np.int64], size: int) -> None:
+def _digits(numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the digits (M,) of numbers, highest first, each of which a code can hold."""
+    digits = [numbers % _LARGEST_COUNT]
+    while (numbers := numbers // _LARGEST_COUNT).any():
+        digits.insert(0, numbers % _LARGEST_COUNT)
+    return digits
+
+
+def _report(codes: NDArray[np.int64], collisions: NDArray[np.int64], size: int) -> None:
     used = [len(np.unique(level)) for level in codes.T]
     logger.info(
         "Semantic ids: %s of %d codes used per level; %d of %d items share their codes with one before them.",
         ", ".join(map(str, used)),
         size,
-        int((complete[:, -1] > 0).sum()),
+        int((collisions > 0).sum()),
         len(codes),
     )

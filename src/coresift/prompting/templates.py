@@ -6,11 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta
+
+from coresift.prompting.bounded_rendering import BoundedEnvironment
 
 FIELDS = {"item": "title, categories, text, rating", "target": "title, categories, text"}
 """Fields of the variables that are items."""
+
+_FAILURES = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError),
+)
+"""What expressions of a template raise."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class ClickTemplates:
 
 
 class CompiledTemplates:
-    """The templates as functions, in a sandbox: a template reads its variables and changes nothing.
+    """The templates as functions, in a sandbox: a template reads its variables, changes nothing, and ends soon.
 
     Args:
         templates: Their source.
@@ -73,7 +80,7 @@ class CompiledTemplates:
     """
 
     def __init__(self, templates: PromptTemplates | ClickTemplates) -> None:
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+        environment = BoundedEnvironment()
         self._section, self._variables = templates.section, templates.variables
         self._render = {name: self._compiled(environment, name, getattr(templates, name)) for name in self._variables}
 
@@ -92,22 +99,25 @@ class CompiledTemplates:
     def _rendered(self, name: str, **variables: object) -> str:
         try:
             return self._render[name](variables)
-        except (TemplateError, TypeError) as error:
-            raise ValueError(f"{self._label(name)} cannot be rendered: {error}; {self._available(name)}") from error
+        except _FAILURES as error:
+            problem = str(error) or type(error).__name__
+            raise ValueError(f"{self._label(name)} cannot be rendered: {problem}; {self._available(name)}") from error
 
-    def _compiled(self, environment: ImmutableSandboxedEnvironment, name: str, source: str) -> Callable[..., str]:
+    def _compiled(self, environment: BoundedEnvironment, name: str, source: str) -> Callable[..., str]:
         try:
             unknown = meta.find_undeclared_variables(environment.parse(source)) - set(self._variables[name])
-            template = environment.from_string(source)
+            render = environment.compiled(source)
         except TemplateSyntaxError as error:
             raise ValueError(
                 f"{self._label(name)} is not valid Jinja2 in line {error.lineno}: {error.message}"
             ) from error
+        except (RecursionError, MemoryError, SyntaxError) as error:
+            raise ValueError(f"{self._label(name)} is nested too deeply: write it without so many brackets") from error
         if unknown:
             raise ValueError(
                 f"{self._label(name)} reads '{min(unknown)}', which it does not have; {self._available(name)}"
             )
-        return template.render
+        return render
 
     def _label(self, name: str) -> str:
         return f"template prompting.{self._section}.{name}"

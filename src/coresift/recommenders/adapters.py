@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as PEFT_TARGETS
 from torch import nn
 from transformers import PreTrainedModel
@@ -139,8 +141,45 @@ def save_adapter(model: PeftModel, folder: Path, *, base_name: str) -> None:
 
 
 def merged_model(model: PeftModel) -> PreTrainedModel:
-    """Return a copy of the base model with the adapter's update added to its weights."""
-    return copy.deepcopy(model).merge_and_unload()
+    """Return a copy of the base model with the adapter's update added to its weights.
+
+    A weight that an adapted layer shares with another one, as a head does with the embedding, is set apart first, so
+    that the update reaches that layer alone; the copy's configuration then says that they are no longer tied.
+
+    Raises:
+        ValueError: If the architecture cannot keep such a weight apart when it is saved.
+    """
+    copied = copy.deepcopy(model)
+    _set_apart(copied.get_base_model())
+    with _without_peft_warnings():
+        merged = copied.merge_and_unload()
+    head, embedding = merged.get_output_embeddings(), merged.get_input_embeddings()
+    if head is not None and head.weight is not embedding.weight:
+        _say_untied(merged)
+    return merged
+
+
+def _set_apart(body: nn.Module) -> None:
+    """Give every adapted layer whose weight another module has as well a weight of its own."""
+    owners = Counter(id(value) for module in body.modules() for value in module._parameters.values())
+    for layer in [module for module in body.modules() if isinstance(module, BaseTunerLayer)]:
+        base = layer.get_base_layer()
+        for name, value in base._parameters.items():
+            if value is not None and owners[id(value)] > 1:
+                setattr(base, name, nn.Parameter(value.detach().clone(), requires_grad=value.requires_grad))
+
+
+def _say_untied(model: PreTrainedModel) -> None:
+    """Make a model whose head has a weight of its own save and load it as such."""
+    for config in (model.config, model.config.get_text_config()):
+        config.tie_word_embeddings = False
+    if type(model.config).from_dict(model.config.to_dict()).tie_word_embeddings:
+        raise ValueError(
+            f"finetuning.merge: a head of model type {model.config.model_type} always shares the embedding's weight, so "
+            "that an update of it cannot be merged: set finetuning.merge to false, or take the head out of "
+            "adapter.targets"
+        )
+    model.all_tied_weights_keys = {}
 
 
 def inner_model(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
@@ -163,7 +202,8 @@ def without_adapter(model: PreTrainedModel | PeftModel) -> AbstractContextManage
 
 @contextmanager
 def _without_peft_warnings() -> Iterator[None]:
-    """Silence peft's use of an attribute that transformers has renamed; it concerns no one who runs coresift."""
+    """Silence peft's use of an attribute that transformers has renamed, and its notice of weights set apart here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*is_gradient_checkpointing")
+        warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
         yield
