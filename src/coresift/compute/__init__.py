@@ -1,6 +1,6 @@
-"""Where and how tensors are computed: device, precision, threads, batches that fit, progress."""
+"""Where and how tensors are computed: device, precision, size of numbers, threads, batches that fit, progress."""
 
-from coresift.compute.arrays import as_numpy
+from coresift.compute.arrays import as_floats, as_numpy, in_common_unit, unit_of
 from coresift.compute.batches import in_shrinking_batches
 from coresift.compute.device import (
     FOUR_BITS,
@@ -14,12 +14,15 @@ from coresift.compute.progress import progress_bar
 
 __all__ = [
     "FOUR_BITS",
+    "as_floats",
     "as_numpy",
     "compute_facts",
+    "in_common_unit",
     "in_shrinking_batches",
     "one_openmp_thread",
     "progress_bar",
     "resolve_device",
     "resolve_dtype",
+    "unit_of",
     "use_threads",
 ]

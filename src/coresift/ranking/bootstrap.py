@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coresift.compute import as_numpy
+
 DRAWS_PER_BLOCK = 4_000_000
 PERCENTILES = (2.5, 97.5)
 
@@ -32,7 +34,7 @@ def bootstrap_mean(values: ArrayLike, n_resamples: int = 10_000, random_state: i
     Returns:
         Mean, low and high; all NaN where no value is left.
     """
-    column = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+    column = as_numpy(values).astype(np.float64).reshape(-1, 1)
     mean, low, high = bootstrap_columns(column, n_resamples=n_resamples, random_state=random_state)
     return float(mean[0]), float(low[0]), float(high[0])
 
@@ -63,7 +65,7 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, n_resamples: int = 10_000, rand
     Raises:
         ValueError: the arrays are not two vectors of equal length.
     """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    first, second = as_numpy(a).astype(np.float64), as_numpy(b).astype(np.float64)
     if first.ndim != 1 or first.shape != second.shape:
         raise ValueError(f"Arrays of shape {first.shape} and {second.shape} are not paired: pass two of equal length.")
     return paired_bootstrap_columns(

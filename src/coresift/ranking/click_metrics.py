@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from coresift.compute import as_numpy
+
 CLICK_METRICS = ("auc", "log_loss", "accuracy", "calibration_error")
 N_BINS = 10
 """Bins of the calibration error, with equally many predictions each."""
@@ -30,7 +32,7 @@ def click_metrics(probability: ArrayLike, label: ArrayLike, *, threshold: float 
         ValueError: If the lengths differ, nothing is given, a label is neither 0 nor 1, or a probability is outside
             0 to 1.
     """
-    predicted, clicked = np.asarray(probability, dtype=np.float64), np.asarray(label, dtype=np.int64)
+    predicted, clicked = as_numpy(probability).astype(np.float64), as_numpy(label).astype(np.int64)
     _check(predicted, clicked)
     return {
         "auc": _area_under_curve(predicted, clicked == 1),

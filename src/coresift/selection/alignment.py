@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from coresift.compute import resolve_device
+from coresift.compute import in_common_unit, resolve_device
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.selector import check_choice
 from coresift.transport import row_values
@@ -17,6 +17,7 @@ CELLS_PER_BLOCK = 8_000_000
 
 def unit_rows(rows: NDArray) -> NDArray:
     """Rows divided by their lengths, float32; a row of zeros stays one."""
+    (rows,), _ = in_common_unit(rows)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from coresift.compute import as_floats, as_numpy
+
 MAKERS = {
     "embedding": "attribution",
     "validation_embedding": "attribution",
@@ -45,8 +47,8 @@ class MissingInputError(ValueError):
 class CandidatePool:
     """T training candidates and V validation samples; features are optional, a selector says which ones it needs.
 
-    Matrices in float32 or float64 are kept as they are; other number types become float32, in which sums and
-    differences neither overflow nor get cut off.
+    Matrices in float32 or float64 are kept as they are; other number types, bfloat16 among them, become float32, or
+    float64 for integers that float32 would cut off.
 
     Args:
         sample_id: (T,) unique ids of the candidates.
@@ -183,7 +185,7 @@ class CandidatePool:
             self._store(name, self._checked_vector(name, values))
 
     def _checked_vector(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
-        vector = _array(values).astype(np.float64)
+        vector = as_numpy(values).astype(np.float64)
         if vector.shape != (len(self),):
             raise ValueError(f"{name} has shape {vector.shape}: it needs one value per sample id, ({len(self)},).")
         if not np.isfinite(vector).all():
@@ -210,13 +212,11 @@ class CandidatePool:
 
 
 def _array(values: ArrayLike | torch.Tensor) -> NDArray:
-    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    return as_numpy(values) if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
 def _finite_matrix(name: str, values: ArrayLike) -> NDArray:
-    matrix = _array(values)
-    if matrix.dtype not in (np.float32, np.float64):
-        matrix = matrix.astype(np.float32)
+    matrix = as_floats(values)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name} has shape {matrix.shape}: it needs at least one row and one column.")
     if not np.isfinite(matrix).all():

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
 
 INK, MUTED, GRID = "#1f2933", "#6b7785", "#e4e8ec"
@@ -57,7 +58,7 @@ def coverage_figure(pool: CandidatePool, selected: NDArray[np.int64]) -> Figure:
     figure, axes = _canvas("Where the coreset lies")
     if pool.embedding is None or pool.validation_embedding is None:
         return _say(figure, axes, "There are no embeddings to draw a map of: run the attribution pipeline.")
-    train, valid = np.asarray(pool.embedding), np.asarray(pool.validation_embedding)
+    (train, valid), _ = in_common_unit(np.asarray(pool.embedding), np.asarray(pool.validation_embedding))
     drawn, drawn_valid = _evenly(len(train)), _evenly(len(valid))
     components = (
         PCA(2, svd_solver="full" if min(train.shape) < 3 else "covariance_eigh") if train.shape[1] > 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.alignment import largest_alignment, subtask_targets, unit_rows
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.score_selector import ScoreSelector
@@ -45,7 +46,7 @@ class GistSelector(ScoreSelector):
 
     def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
         check_count("rank", self.rank)
-        train, valid = train_and_validation(pool, "gradient_feature")
+        (train, valid), _ = in_common_unit(*train_and_validation(pool, "gradient_feature"))
         basis = leading_directions(valid, self.rank)
         targets = subtask_targets(pool, valid @ basis, self.subtasks)
         return largest_alignment(unit_rows(train @ basis), unit_rows(targets), device=self.device)

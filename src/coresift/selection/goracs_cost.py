@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
 from coresift.selection.selector import check_choice
 from coresift.transport import BlockCost
@@ -97,16 +98,18 @@ def gradient_alignment(pool: CandidatePool) -> NDArray[np.float64]:
     Raises:
         MissingInputError: if the pool lacks gradient features.
     """
-    features, validation = pool.require("gradient_feature"), pool.require("validation_gradient_feature")
+    (features, validation), unit = in_common_unit(
+        pool.require("gradient_feature"), pool.require("validation_gradient_feature")
+    )
     mean = validation.mean(axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
     if not length:
         return np.zeros(len(pool))
     alignment = (features @ (mean / length).astype(np.result_type(features, np.float32))).astype(np.float64)
-    return alignment - alignment.min()
+    return (alignment - alignment.min()) * unit
 
 
 def _scaled(pool: CandidatePool, name: str, share: float, device: str) -> tuple[NDArray, NDArray]:
-    train, valid = pool.require(name), pool.require(f"validation_{name}")
+    (train, valid), _ = in_common_unit(pool.require(name), pool.require(f"validation_{name}"))
     factor = np.float32(np.sqrt(share) / BlockCost(train, valid, device=device).distance_scale)
     return train * factor, valid * factor

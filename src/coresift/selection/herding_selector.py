@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
 from coresift.selection.ordering import largest, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice
@@ -31,7 +32,8 @@ class HerdingSelector(Selector):
 
     def _select(self, pool: CandidatePool) -> Selection:
         check_choice("representation", self.representation, MATRICES)
-        rows, ties = pool.require(self.representation), tie_ranks(len(pool), self.random_state)
+        (rows,), unit = in_common_unit(pool.require(self.representation))
+        ties = tie_ranks(len(pool), self.random_state)
         mean = rows.mean(axis=0, dtype=np.float64)
         centred = rows - mean.astype(rows.dtype)
         missing, is_open = np.zeros_like(mean), np.ones(len(pool), dtype=bool)
@@ -41,5 +43,5 @@ class HerdingSelector(Selector):
             chosen[step] = best = largest(np.where(is_open, products, -np.inf), ties)
             is_open[best] = False
             missing -= centred[best]
-        gap = float(np.linalg.norm(missing)) / self.budget
+        gap = float(np.linalg.norm(missing)) / self.budget * unit
         return Selection(chosen, is_prefix_valid=True, figures={"distance_of_means": gap})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
 from coresift.selection.ordering import best_first, largest, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice, check_share
@@ -43,13 +44,14 @@ class KCenterSelector(Selector):
     def _select(self, pool: CandidatePool) -> Selection:
         check_choice("representation", self.representation, MATRICES)
         check_share("outlier_share", self.outlier_share)
-        rows, ties = pool.require(self.representation), tie_ranks(len(pool), self.random_state)
+        (rows,), unit = in_common_unit(pool.require(self.representation))
+        ties = tie_ranks(len(pool), self.random_state)
         remoteness = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
         kept, figures = split_highest(best_first(remoteness, ties), self.outlier_share, self.budget)
         inner = len(kept) - figures["returned_from_pruned"]
         centers, radius = self._walk(rows, kept[:inner], ties)
         chosen = np.concatenate([centers, kept[inner:]])
-        return Selection(chosen, is_prefix_valid=True, figures=figures | {"radius": radius})
+        return Selection(chosen, is_prefix_valid=True, figures=figures | {"radius": radius * unit})
 
     def _walk(
         self, rows: NDArray, inner: NDArray[np.int64], ties: NDArray[np.int64]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.round_robin import round_robin
 from coresift.selection.selector import Selection, Selector, train_and_validation
@@ -38,11 +39,11 @@ class KnnSelector(Selector):
         self.device = device
 
     def _select(self, pool: CandidatePool) -> Selection:
-        train, valid = train_and_validation(pool, self.representation)
+        (train, valid), unit = in_common_unit(*train_and_validation(pool, self.representation))
         cost = BlockCost(valid, train, distance_scale=1.0, device=self.device)
 
         def closeness(targets: NDArray[np.int64]) -> torch.Tensor:
             return -torch.cat([block for _, block in cost.blocks(targets)])
 
         chosen, scores = round_robin(closeness, len(valid), len(train), self.budget, self.random_state)
-        return Selection(chosen, scores, is_prefix_valid=True)
+        return Selection(chosen, scores * unit, is_prefix_valid=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
 from coresift.selection.clusters import cluster_rows
 from coresift.selection.score_selector import ScoreSelector
@@ -43,12 +44,12 @@ class ModerateSelector(ScoreSelector):
         check_choice("representation", self.representation, MATRICES)
         check_choice("classes", self.classes, CLASSES)
         check_count("n_clusters", self.n_clusters)
-        rows = pool.require(self.representation)
+        (rows,), unit = in_common_unit(pool.require(self.representation))
         label = pool.require("label") if self.classes == "label" else self._clusters(rows)
         _, place = np.unique(label, return_inverse=True)
         means = np.stack([rows[place == one].mean(axis=0) for one in range(place.max() + 1)])
         distances = np.linalg.norm(rows - means[place], axis=1).astype(np.float64)
-        return -np.abs(distances - np.median(distances))
+        return -np.abs(distances - np.median(distances)) * unit
 
     def _clusters(self, rows: NDArray) -> NDArray[np.int64]:
         return cluster_rows(rows, self.n_clusters, self.random_state).labels_

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.ranking import top_items_from
 from coresift.transport import BlockCost
 
@@ -20,8 +21,10 @@ def nearest_rows(queries: NDArray, rows: NDArray, count: int, *, device: str) ->
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
-        (Q, k) positions, nearest first and the lowest among equals, and their (Q, k) distances in float32.
+        (Q, k) positions, nearest first and the lowest among equals, and their (Q, k) distances in float32,
+        or float64 where float32 could not hold their squares.
     """
+    (queries, rows), unit = in_common_unit(queries, rows)
     cost = BlockCost(queries, rows, distance_scale=1.0, device=device)
 
     def closeness(block: slice) -> torch.Tensor:
@@ -29,7 +32,8 @@ def nearest_rows(queries: NDArray, rows: NDArray, count: int, *, device: str) ->
 
     count = min(count, cost.n_targets)
     positions, negated = top_items_from(closeness, len(cost), count, block_size=cost.block_size)
-    return positions.numpy(), -negated.numpy()
+    distances = -negated.numpy()
+    return positions.numpy(), distances if unit == 1.0 else distances * np.float64(unit)
 
 
 def nearest_others(rows: NDArray, count: int, *, device: str) -> tuple[NDArray, NDArray]:

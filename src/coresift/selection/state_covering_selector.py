@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.clusters import cluster_rows
 from coresift.selection.label_budgets import share_budget
@@ -41,7 +42,7 @@ class StateCoveringSelector(Selector):
 
     def _select(self, pool: CandidatePool) -> Selection:
         check_count("n_clusters", self.n_clusters)
-        states, validation_states = pool.require("state"), pool.require("validation_state")
+        (states, validation_states), _ = in_common_unit(pool.require("state"), pool.require("validation_state"))
         model = cluster_rows(states, self.n_clusters, self.random_state)
         groups = [np.flatnonzero(model.labels_ == one) for one in range(model.n_clusters)]
         owner = model.predict(validation_states)

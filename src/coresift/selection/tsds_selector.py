@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.neighbors import nearest_rows
 from coresift.selection.ordering import best_first, tie_ranks
@@ -56,7 +57,7 @@ class TsdsSelector(Selector):
 
     def _select(self, pool: CandidatePool) -> Selection:
         self._check_options()
-        train, valid = train_and_validation(pool, self.representation)
+        (train, valid), _ = in_common_unit(*train_and_validation(pool, self.representation))
         scale = float(np.linalg.norm(train, axis=1).mean()) or 1.0
         neighbors, distances = nearest_rows(valid, train, self.max_neighbors, device=self.device)
         density = np.ones(len(train))

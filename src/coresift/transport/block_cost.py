@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from coresift.compute import resolve_device
+from coresift.compute import resolve_device, unit_of
 from coresift.transport.input_checks import as_norms, as_rows, check_scale
 
 NEAR = 1e-3
 DIFFERENCE_ENTRIES = 2**22
 BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**26}
 RELATIVE_ROUNDING = 4e-6
+LARGEST_COST = 1e37
+"""Costs of which float32 can hold sums of a few."""
 
 
 class BlockCost:
@@ -35,8 +37,8 @@ class BlockCost:
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        ValueError: if shapes do not agree, a value is not finite, a norm is negative, a scale is not above 0 or there
-            are no rows.
+        ValueError: if shapes do not agree, a value is not finite, a norm is negative, a scale is not above 0 or far
+            from all distances, or there are no rows.
     """
 
     def __init__(
@@ -56,6 +58,10 @@ class BlockCost:
         self.device = torch.device("cpu") if chosen.type == "mps" else chosen
         self._train = as_rows(train, "train").to(self.device)
         self._valid = as_rows(valid, "valid").to(self.device)
+        self._unit = unit_of(self._train, self._valid)
+        if self._unit != 1.0:
+            # Squares of very large or small numbers would overflow or vanish in float32.
+            self._train, self._valid = self._train.double() / self._unit, self._valid.double() / self._unit
         if self._train.shape[1] != self._valid.shape[1]:
             raise ValueError(
                 f"train has {self._train.shape[1]} dimensions and valid {self._valid.shape[1]}: "
@@ -69,12 +75,14 @@ class BlockCost:
             raise ValueError(f"block_size is {block_size}: it must be at least 1.")
         self.gradient_weight = float(gradient_weight)
         self._block_size = block_size
-        self._given_scale = distance_scale
+        self._given_scale = None if distance_scale is None else distance_scale / self._unit
         self._largest_cost = 1.0 if distance_scale is None else None
         norms = as_norms(gradient_norms, len(self))
         self.gradient_scale = float(norms.max()) if gradient_scale is None else float(gradient_scale)
-        self._offset = norms * (self.gradient_weight / self.gradient_scale) if self.gradient_scale > 0 else 0.0 * norms
+        self._offset = _scaled_norms(norms, self.gradient_weight, self.gradient_scale)
         self._prepare_targets()
+        if self._unit != 1.0 and distance_scale is not None:
+            self._check_largest_cost(distance_scale)
 
     def __len__(self) -> int:
         """The number of training rows, T."""
@@ -91,24 +99,38 @@ class BlockCost:
         entries = BLOCK_ENTRIES["cuda" if self.device.type == "cuda" else "cpu"]
         return self._block_size or max(32, entries // self.n_targets)
 
-    @cached_property
+    @property
     def distance_scale(self) -> float:
-        """The largest distance between a training and a validation row; 1 if all distances are 0.
+        """The largest distance between a training and a validation row; 1 if all distances are 0."""
+        scale = self._found_scale * self._unit or 1.0
+        if not np.isfinite(scale):
+            raise ValueError(
+                "the largest distance is beyond all numbers: divide the representation by its largest one."
+            )
+        return scale
+
+    @property
+    def _scale(self) -> float:
+        """The distance scale in units of the rows as they are held."""
+        return self._found_scale or 1.0
+
+    @cached_property
+    def _found_scale(self) -> float:
+        """The scale given, or the largest distance, in units of the rows as they are held.
 
         A float32 pass with norm bounds finds every row that rounding allows to hold the largest distance; those rows
         are measured again in float64, so that the scale does not depend on the block size.
         """
         if self._given_scale is not None:
             return float(self._given_scale)
-        largest = self._largest_distance(self._rows_that_may_hold_the_largest_distance())
-        return largest if largest > 0 else 1.0
+        return self._largest_distance(self._rows_that_may_hold_the_largest_distance())
 
     @property
     def largest_cost(self) -> float:
         """What no cost exceeds but for rounding: 1 in units of the largest distance, more where a scale is smaller."""
         if self._largest_cost is None:
             reach = float(self._row_norms().max()) + float(self._valid_square.max().sqrt())
-            self._largest_cost = max(1.0, reach / self.distance_scale)
+            self._largest_cost = max(1.0, reach / self._scale)
         return self._largest_cost
 
     def rows(self, indices: ArrayLike, exact: bool = False) -> NDArray[np.floating]:
@@ -158,13 +180,22 @@ class BlockCost:
             self._train[row_positions],
             self._valid[target_positions],
             gradient_weight=self.gradient_weight,
-            distance_scale=self.distance_scale,
+            distance_scale=self._scale,
             gradient_scale=self.gradient_scale or None,
             block_size=self._block_size,
             device=str(self.device),
         )
         part._offset, part._largest_cost = self._offset[row_positions], self.largest_cost
+        part._unit *= self._unit
         return part
+
+    def _check_largest_cost(self, distance_scale: float) -> None:
+        largest = self.largest_cost
+        if not largest <= LARGEST_COST or self._scale > LARGEST_COST:
+            raise ValueError(
+                f"distances in units of distance_scale {distance_scale:g} are beyond float32: divide the "
+                "representation and the scale by the representation's largest number."
+            )
 
     def _prepare_targets(self) -> None:
         self._exact_center = self._valid.double().mean(dim=0)
@@ -181,14 +212,14 @@ class BlockCost:
         return products.add_(squares[:, None]).clamp_(min=0.0), squares
 
     def _block(self, positions: slice | torch.Tensor) -> torch.Tensor:
-        scale = self.distance_scale
+        scale = self._scale
         costs = self._squared_distances(positions)[0].sqrt_().mul_(1.0 / scale)
         return costs.sub_(self._offset[positions].to(torch.float32)[:, None]) if self.gradient_weight else costs
 
     def _exact_rows(self, positions: torch.Tensor) -> torch.Tensor:
         parts = [self._exact_distances(chunk) for chunk in positions.split(self.block_size)]
         distances = torch.cat(parts) if parts else self._valid.new_empty((0, self.n_targets), dtype=torch.float64)
-        return distances.div_(self.distance_scale).sub_(self._offset[positions][:, None])
+        return distances.div_(self._scale).sub_(self._offset[positions][:, None])
 
     def _exact_distances(self, positions: torch.Tensor) -> torch.Tensor:
         """Float64 distances: from products where these are precise, from differences where rows nearly coincide."""
@@ -225,3 +256,11 @@ class BlockCost:
     def _largest_distance(self, positions: NDArray[np.int64]) -> float:
         chunks = torch.as_tensor(positions, device=self.device).split(self.block_size)
         return max(float(self._exact_distances(chunk).max()) for chunk in chunks)
+
+
+def _scaled_norms(norms: torch.Tensor, weight: float, scale: float) -> torch.Tensor:
+    """What the norms (T,) are worth: all of the weight for one as large as the scale."""
+    if not scale > 0:
+        return 0.0 * norms
+    factor = weight / scale
+    return norms * factor if np.isfinite(factor) else norms / scale * weight

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from ot.lp.emd_wrap import emd_c_sparse
 from scipy.sparse import coo_matrix, csr_matrix
 
+from coresift.compute import as_numpy
 from coresift.transport.arcs import (
     ARCS_PER_NODE,
     Arcs,
@@ -23,6 +25,8 @@ from coresift.transport.arcs import (
 )
 
 DUAL_TOLERANCE = 1e-9
+FLOAT32_SUM = 2e-6
+"""How far the sum of masses that were divided by it in float32 may be from 1."""
 SMALLEST_COST = 1e-150
 MAX_ITERATIONS = 10**8
 MAX_ROUNDS = 200
@@ -68,7 +72,8 @@ def solve_transport(
     Args:
         cost_rows: (n, V) cost of moving a unit from a source to a target.
         source_mass: (n,) non-negative masses; None for 1/n each.
-        target_mass: (V,) non-negative masses with the same sum; None for 1/V each.
+        target_mass: (V,) non-negative masses with the same sum, up to the rounding of their type; None for 1/V each.
+            Sums are made equal in float64, to that of the sources.
         warm_start: the plan, or the potentials (u, v), of a problem that differs in a few rows.
 
     Returns:
@@ -207,10 +212,12 @@ def _extend(inner: TransportPlan, costs: Floats, sources: Integers, targets: Int
 
 
 def _as_costs(cost_rows: ArrayLike) -> Floats:
-    costs = np.ascontiguousarray(cost_rows, dtype=np.float64)
+    costs = np.ascontiguousarray(as_numpy(cost_rows), dtype=np.float64)
     if costs.ndim != 2 or 0 in costs.shape:
         raise ValueError(f"cost_rows has shape {costs.shape}: it needs at least one source and one target.")
     if not np.isfinite(costs.sum()):
+        if np.isfinite(costs).all():
+            raise ValueError("cost_rows holds values whose sum is beyond all numbers: divide them by the largest one.")
         raise ValueError("cost_rows holds values that are not finite: transport needs finite costs.")
     return costs
 
@@ -222,14 +229,25 @@ def _masses(shape: tuple[int, int], source: ArrayLike | None, target: ArrayLike 
         divisor = int(np.gcd(n_sources, n_targets))
         whole = np.full(n_sources, n_targets / divisor), np.full(n_targets, n_sources / divisor)
         return *whole, divisor / (n_sources * n_targets)
+    tolerance = max(_sum_rounding(mass) for mass in (source, target))
     given = [
-        np.full(size, 1.0 / size) if mass is None else np.asarray(mass, dtype=np.float64)
+        np.full(size, 1.0 / size) if mass is None else as_numpy(mass).astype(np.float64)
         for mass, size in ((source, n_sources), (target, n_targets))
     ]
     for mass, size, name in ((given[0], n_sources, "source_mass"), (given[1], n_targets, "target_mass")):
         if mass.shape != (size,) or not np.isfinite(mass).all() or (mass < 0).any():
             raise ValueError(f"{name} must hold {size} finite masses that are not negative.")
     totals = given[0].sum(), given[1].sum()
-    if totals[0] <= 0 or abs(totals[0] - totals[1]) > DUAL_TOLERANCE * totals[0]:
+    if not 0 < totals[0] < np.inf or not abs(totals[0] - totals[1]) <= tolerance * totals[0]:
         raise ValueError(f"source_mass sums to {totals[0]} and target_mass to {totals[1]}: both need one positive sum.")
-    return given[0], given[1] * (totals[0] / totals[1]), 1.0
+    return given[0] / totals[0], given[1] / totals[1], float(totals[0])
+
+
+def _sum_rounding(mass: ArrayLike | None) -> float:
+    """How far masses may be from their sum, relative to it, because they were divided by it in their type."""
+    rounding = 0.0
+    if isinstance(mass, torch.Tensor) and mass.is_floating_point():
+        rounding = torch.finfo(mass.dtype).eps
+    elif isinstance(mass, np.ndarray) and mass.dtype.kind == "f":
+        rounding = float(np.finfo(mass.dtype).eps)
+    return max(2.0 * rounding, FLOAT32_SUM)

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from coresift.compute import as_floats, as_numpy
+
 
 def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
     """Checks a representation.
@@ -15,12 +17,15 @@ def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
         name: what the representation is called in an error.
 
     Returns:
-        (N, d) float32, or float64 where that was given.
+        (N, d) float32, or float64 where that was given or integers need it.
 
     Raises:
         ValueError: if there is no row or no dimension, or a value is not finite.
     """
-    tensor = torch.as_tensor(values).detach()
+    if isinstance(values, torch.Tensor) and values.is_floating_point():
+        tensor = values.detach()
+    else:
+        tensor = torch.as_tensor(np.ascontiguousarray(as_floats(values)))
     if tensor.ndim != 2 or 0 in tensor.shape:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}: it needs at least one row and one dimension.")
     tensor = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.to(torch.float32)
@@ -44,7 +49,7 @@ def as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tens
     """
     if values is None:
         return torch.zeros(n_rows, dtype=torch.float64)
-    norms = torch.as_tensor(values).detach().to(torch.float64)
+    norms = torch.tensor(as_numpy(values), dtype=torch.float64)
     if norms.shape != (n_rows,):
         raise ValueError(f"gradient_norms has shape {tuple(norms.shape)}: it needs one norm per row, ({n_rows},).")
     if not bool(torch.isfinite(norms).all()) or bool((norms < 0).any()):
