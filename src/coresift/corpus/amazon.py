@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
-from coresift.corpus.json_lines import Record, as_batch, as_path, as_text, read_records
+from coresift.corpus.json_lines import Record, as_batch, as_path, as_text, read_records, value_of
 from coresift.corpus.raw_files import RawFile
 
 METADATA_PREFIX = "meta_"
@@ -70,9 +70,14 @@ def _items(file: RawFile) -> Iterator[pa.RecordBatch]:
 
 def _first_of(fields: Sequence[str]) -> Callable[[Record], str | None]:
     """Return what takes the first of several fields that a record has, as text."""
-    return lambda record: next((as_text(record[name]) for name in fields if record.get(name) is not None), None)
+    return lambda record: next((as_text(value) for value in _values(record, fields) if value is not None), None)
 
 
 def _category(record: Record) -> list[str] | None:
     """Take the path of categories; items of several have the first."""
-    return next((as_path(record[name]) for name in _CATEGORY_FIELDS if record.get(name)), None)
+    return next((as_path(value) for value in _values(record, _CATEGORY_FIELDS) if value), None)
+
+
+def _values(record: Record, fields: Sequence[str]) -> Iterator[object]:
+    """Yield the values of several fields."""
+    return (value_of(record, name) for name in fields)

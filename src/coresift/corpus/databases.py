@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import ibis
 import pyarrow as pa
+from ibis.backends import BaseBackend
+
+from coresift.corpus.addresses import reason
 
 _BATCH = 1 << 18
-_PASSWORD = re.compile(r"(://[^\s/?#:@]*):[^\s/?#]*@")
-_QUERY = re.compile(r"(://[^\s?#'\"]*)\?[^\s'\"()]*")
+_FILES = ("sqlite", "duckdb")
+"""Databases that are files."""
 
 
 def read_database(address: str, table: str | None, *, optional: bool = False) -> Iterator[pa.RecordBatch]:
@@ -29,9 +31,9 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
     if not table:
         raise ValueError("a database source needs the name of a table: set database_table.")
     schema, _, name = table.rpartition(".")
+    failure = ""
     try:
-        _check_file(address)
-        connection = ibis.connect(_read_only(address))
+        connection = _connected(address)
         try:
             if optional and name not in connection.list_tables(database=schema or None):
                 yield pa.record_batch({"user_id": pa.array([], pa.string())})
@@ -39,21 +41,26 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
             yield from connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH)
         finally:
             connection.disconnect()
-    except Exception as error:  # every driver has its own errors
-        reason = without_secrets((str(error).splitlines() or [type(error).__name__])[0])
-        raise ValueError(
-            f"table {table} cannot be read from the database ({reason}): check the address and the name."
-        ) from error
+    except Exception as error:  # every driver has its own errors, whose texts have the whole address
+        failure = reason(error, address)
+    if failure:
+        raise ValueError(f"table {table} cannot be read from the database ({failure}): check the address and the name.")
 
 
-def without_secrets(text: str) -> str:
-    """Return text fit for messages: its addresses without passwords and queries, which may hold signatures and keys."""
-    return _QUERY.sub(r"\1", _PASSWORD.sub(r"\1:***@", text))
+def _connected(address: str) -> BaseBackend:
+    """Connect to a database; a file is opened by the name that it has, whatever characters are in it."""
+    scheme, _, rest = address.partition("://")
+    if scheme in _FILES and Path(rest).is_file():
+        opened: BaseBackend = ibis.sqlite.connect(rest) if scheme == "sqlite" else _read_only(rest)
+        return opened
+    _check_file(address)
+    return ibis.connect(f"{address}?read_only=True" if scheme == "duckdb" and "?" not in address else address)
 
 
-def _read_only(address: str) -> str:
-    """Open DuckDB files without a lock, and without making one that is missing."""
-    return f"{address}?read_only=True" if address.startswith("duckdb://") and "?" not in address else address
+def _read_only(file: str) -> BaseBackend:
+    """Open a DuckDB file without a lock."""
+    opened: BaseBackend = ibis.duckdb.connect(file, read_only=True)
+    return opened
 
 
 def _check_file(address: str) -> None:

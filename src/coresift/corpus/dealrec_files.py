@@ -1,67 +1,23 @@
 """The files published with DEALRec (arXiv 2401.17197) become raw tables that any environment of the project reads.
 
-The files are NumPy object arrays, which are pickles inside. They are read by an unpickler that knows how to rebuild
-NumPy arrays and nothing else, so that a file from a stranger can hold data but no code.
+The files are NumPy object arrays, which are pickles inside. They are read as plain values and nothing else, so that a
+file from a stranger can hold data but no code.
 """
 
 from __future__ import annotations
 
 import html
-import io
-import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from coresift.corpus.object_arrays import read_object_array
 from coresift.storage import atomic_file, write_table
 
 SPLIT_FILES = {"train": "training_dict.npy", "valid": "validation_dict.npy", "test": "testing_dict.npy"}
 LONGEST_CATEGORY = 60
 """Longer entries of a category list are sentences of the product description that slipped in."""
-
-_ARRAY_PARTS = {
-    *((module, "_reconstruct") for module in ("numpy.core.multiarray", "numpy._core.multiarray")),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds arrays of plain Python values; everything else a pickle can name is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - whatever a pickle names
-        """Return one of the three names that an array is rebuilt with."""
-        if (module, name) not in _ARRAY_PARTS:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return super().find_class(module, name)
-
-
-def read_object_array(path: Path) -> dict[Any, Any]:
-    """Read a .npy file that holds one dictionary of plain values.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: the file is missing, no such array, or holds anything but arrays and plain values.
-    """
-    if not path.is_file():
-        raise ValueError(f"'{path}' is missing: pass the folder of one corpus as published with DEALRec.")
-    file = io.BytesIO(path.read_bytes())
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
-        content = _ArrayUnpickler(file).load().item() if shape == () and dtype == np.dtype(object) else None
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"'{path}' is refused, because {error}: it may hold nothing but NumPy arrays.") from None
-    except Exception as error:
-        raise ValueError(f"'{path}' cannot be read as a NumPy file ({error}): download it again.") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"'{path}' holds no dictionary: pass the folder of one corpus as published with DEALRec.")
-    return content
 
 
 def dealrec_interactions(folder: Path) -> pa.Table:
@@ -73,7 +29,7 @@ def dealrec_interactions(folder: Path) -> pa.Table:
     Raises:
         ValueError: a file is missing or refused.
     """
-    splits = [read_object_array(folder / file) for file in SPLIT_FILES.values()]
+    splits = [_items_by_user(folder / file) for file in SPLIT_FILES.values()]
     users: list[int] = []
     items: list[int] = []
     positions: list[int] = []
@@ -101,8 +57,10 @@ def dealrec_items(folder: Path) -> pa.Table:
     Raises:
         ValueError: a file is missing or refused, or an item has no title.
     """
-    raw_ids = {item: str(raw) for raw, item in _towards_items(read_object_array(folder / "item_map.npy")).items()}
-    titles = read_object_array(folder / "title_maps.npy")["seqid2title"]
+    raw_ids = {item: str(raw) for raw, item in _towards_items(folder / "item_map.npy").items()}
+    titles = read_object_array(folder / "title_maps.npy").get("seqid2title")
+    if not isinstance(titles, dict) or not all(isinstance(title, str) for title in titles.values()):
+        raise ValueError(f"title_maps.npy in '{folder}' holds no titles by item (seqid2title): download it again.")
     ids = sorted(raw_ids)
     missing = [item for item in ids if str(item + 1) not in titles]
     if missing:
@@ -145,14 +103,35 @@ def convert_dealrec(source: Path, target: Path) -> dict[str, int]:
     return {"users": users, "items": items.num_rows, "interactions": interactions.num_rows}
 
 
-def _towards_items(mapping: dict[Any, Any]) -> dict[Any, int]:
+def _items_by_user(path: Path) -> dict[int, list[int]]:
+    """Return the items that each user bought in one split."""
+    content = read_object_array(path)
+    if not all(_is_number(user) and isinstance(items, list) for user, items in content.items()):
+        raise ValueError(f"'{path}' holds no lists of items by user: download it again.")
+    if not all(_is_number(item) for items in content.values() for item in items):
+        raise ValueError(f"'{path}' holds items that are no numbers: download it again.")
+    return content
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is a number of a user or an item."""
+    return type(value) is int and 0 <= value < 2**31
+
+
+def _towards_items(path: Path) -> dict[Any, int]:
     """Return raw id -> item number, whichever way round the published map runs."""
-    forward = all(isinstance(item, int) for item in mapping.values())
-    return mapping if forward else {raw: item for item, raw in mapping.items()}
+    mapping = read_object_array(path)
+    for numbered in (mapping, {raw: item for item, raw in mapping.items() if type(raw) in (int, str)}):
+        if all(_is_number(item) for item in numbered.values()) and len(numbered) == len(mapping):
+            return numbered
+    raise ValueError(f"'{path}' holds no numbers of items by their ids: download it again.")
 
 
 def _categories(folder: Path, ids: list[int]) -> list[list[str]]:
     """Return every item's category list: the published map repeats them under three kinds of keys."""
-    maps = read_object_array(folder / "category_map.npy").values()
-    by_number: dict[int, list[str]] = next((part for part in maps if all(isinstance(key, int) for key in part)), {})
-    return [list(by_number.get(item, [])) for item in ids]
+    maps = [part for part in read_object_array(folder / "category_map.npy").values() if isinstance(part, dict)]
+    by_number: dict[int, Any] = next((part for part in maps if all(isinstance(key, int) for key in part)), {})
+    found = [by_number.get(item, []) for item in ids]
+    if not all(isinstance(entries, list) and all(isinstance(entry, str) for entry in entries) for entries in found):
+        raise ValueError(f"category_map.npy in '{folder}' holds no lists of categories: download it again.")
+    return found

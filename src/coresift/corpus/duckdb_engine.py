@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +11,30 @@ from pathlib import Path
 import duckdb
 import ibis
 import ibis.expr.types as ir
+from ibis.backends import BaseBackend
 
 from coresift.corpus.engine import WORK_PREFIX, Engine
 from coresift.corpus.staging import SOURCE_ROW
 from coresift.storage import fresh_folder
 
+_MEANINGLESS = re.compile(r"[A-Za-z0-9_/.=+-]*")
+"""Paths that mean themselves; DuckDB takes others for patterns, and SQL for the end of a text."""
+
 
 class DuckDbEngine(Engine):
-    """Computes in a database in memory, or in a file where memory is limited."""
+    """Computes in a database in memory, or in a file where memory is limited.
+
+    Args:
+        connection: The Ibis backend.
+        folder: Folder for files that live as long as the connection; its path means itself.
+        links: Folder for links to files whose paths do not.
+    """
 
     errors = (duckdb.Error,)
+
+    def __init__(self, connection: BaseBackend, folder: Path, links: Path) -> None:
+        super().__init__(connection, folder)
+        self._links = links
 
     def materialise(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the database."""
@@ -34,12 +50,16 @@ class DuckDbEngine(Engine):
 
     def parquet_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file; names of folders such as ``user_id=7`` are no columns."""
-        return self.connection.read_parquet(file, hive_partitioning=False)
+        return self.connection.read_parquet(self._plain(file), hive_partitioning=False)
 
     def numbered_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file, numbered."""
-        rows = self.connection.read_parquet(file, hive_partitioning=False, file_row_number=True)
+        rows = self.connection.read_parquet(self._plain(file), hive_partitioning=False, file_row_number=True)
         return rows.rename({SOURCE_ROW: "file_row_number"})
+
+    def _plain(self, file: str) -> str:
+        """Return a path of a file that means itself."""
+        return str(_linked(Path(file), self._links / f"{self.next_name()}.parquet"))
 
 
 @contextmanager
@@ -57,7 +77,11 @@ def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Pa
     settings: dict[str, object] = {"threads": threads} if threads else {}
     if memory_limit is not None:
         settings["memory_limit"] = memory_limit
-    with fresh_folder(folder, WORK_PREFIX) as work:
+    with (
+        fresh_folder(folder, WORK_PREFIX) as own,
+        tempfile.TemporaryDirectory(prefix="coresift-") as links,
+    ):
+        work = _linked(own, Path(links) / "work")
         # In a file, steps are compressed and leave memory of their own accord; in memory, small ones are faster.
         # Where the path holds a ?, there can be no file: DuckDB takes what follows for options.
         database = f"{work}/steps.duckdb" if memory_limit and "?" not in str(work) else ":memory:"
@@ -65,6 +89,19 @@ def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Pa
         connection.raw_sql("SET TimeZone = 'UTC'")
         connection.raw_sql("SET enable_progress_bar = false")
         try:
-            yield DuckDbEngine(connection, work)
+            yield DuckDbEngine(connection, work, Path(links))
         finally:
             connection.disconnect()
+
+
+def _linked(path: Path, link: Path) -> Path:
+    """Return a path that means itself: the one given, or a link to it."""
+    if _MEANINGLESS.fullmatch(str(path)):
+        return path
+    if not _MEANINGLESS.fullmatch(str(link)):
+        raise ValueError(
+            f"the temporary folder '{link.parent.parent}' has characters in its path that DuckDB takes for a pattern: "
+            f"set TMPDIR to a folder with a plain name."
+        )
+    link.symlink_to(path.absolute())
+    return link

@@ -7,12 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import ibis
 import ibis.expr.types as ir
-import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
-
-from coresift.corpus.staging import SOURCE_ROW
 
 EngineName = Literal["duckdb", "spark"]
 
@@ -42,20 +38,11 @@ class Engine(ABC):
 
     @abstractmethod
     def parquet_file(self, file: str) -> ir.Table:
-        """Return the rows of one parquet file, with its own columns and no others."""
+        """Return the rows of one parquet file, with its own columns in its own order and no others."""
 
     @abstractmethod
     def numbered_file(self, file: str) -> ir.Table:
-        """Return the rows of one parquet file, numbered from 0 in file order in the column ``SOURCE_ROW``."""
-
-    def read_parquet(self, files: Sequence[str]) -> ir.Table:
-        """Return the rows of parquet files, one after the other, numbered in ``SOURCE_ROW`` in file order."""
-        first_row, tables = 0, []
-        for file in files:
-            table = self.numbered_file(file)
-            tables.append(table.mutate((table[SOURCE_ROW] + first_row).cast("int64").name(SOURCE_ROW)))
-            first_row += pq.read_metadata(file).num_rows if len(files) > 1 else 0
-        return ibis.union(*tables) if len(tables) > 1 else tables[0]
+        """Return the rows of one parquet file, numbered from 0 in file order in a last column ``SOURCE_ROW``."""
 
     def write(self, expression: ir.Table, order: Sequence[str], target: Path) -> Path:
         """Write an expression, ordered, as a parquet file or a folder of parquet files, and return its path."""

@@ -1,14 +1,17 @@
-"""JSON lines, strict or as Python writes dictionaries, with every value as text."""
+"""JSON lines, strict or as Python writes dictionaries, and arrays of objects, with every value as text."""
 
 from __future__ import annotations
 
 import ast
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
+from coresift.corpus.columns import spelled
+from coresift.corpus.json_arrays import holds_array, read_array
 from coresift.corpus.raw_files import RawFile
 from coresift.corpus.separated_lines import UNREADABLE_LINE
 from coresift.corpus.staging import FAULT
@@ -20,19 +23,28 @@ Record = dict[str, Any]
 PATHS = frozenset({"category", "categories"})
 """Columns that hold a list of names; every other column holds text."""
 
+_LONGEST_PRINTED = 1 << 18
+"""Longest printed dictionary, in characters: Python's parser takes some hundred times the length of what it reads."""
+
+_MOST_COLUMNS = 4096
+
 
 def read_json_lines(file: RawFile, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Read objects, one per line.
+    """Read objects, one per line or in one array.
 
     Args:
         file: What to read.
-        columns: Columns to read; None reads every one that occurs, and the file twice.
+        columns: Columns to read, from names that may differ in case; None reads every one that occurs, by its exact
+            name, and the file twice.
 
     Yields:
         Batches of the columns and of ``FAULT``, which marks lines that hold no object.
+
+    Raises:
+        ValueError: If no line holds an object, or if their names are too many for a table.
     """
     if columns is None:
-        columns = list(dict.fromkeys(name for records in read_records(file) for row in records for name in row or ()))
+        columns = _names(file)
     readers = {name: _reader(name) for name in dict.fromkeys(columns)}
     for records in read_records(file):
         yield as_batch(records, readers)
@@ -57,9 +69,18 @@ def as_batch(records: Sequence[Record | None], columns: Mapping[str, Callable[[R
 
 
 def read_records(file: RawFile) -> Iterator[list[Record | None]]:
-    """Read the objects of a file, some thousands at a time; None where a line holds none."""
-    for lines in text_lines(file):
-        yield [parse_record(line) for line in lines]
+    """Read the objects of a file, some thousands at a time; None where a line or an element of an array is none.
+
+    Raises:
+        ValueError: If there are lines or elements, and not one is an object.
+    """
+    n_rows = n_objects = 0
+    for records in _elements(file) if holds_array(file) else _lines(file):
+        n_rows += len(records)
+        n_objects += sum(record is not None for record in records)
+        yield records
+    if n_rows and not n_objects:
+        raise ValueError(f"{file.name} holds no JSON object in a line: write one object per line, or an array of them.")
 
 
 def parse_record(line: str) -> Record | None:
@@ -70,20 +91,33 @@ def parse_record(line: str) -> Record | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
+        if len(line) > _LONGEST_PRINTED:
+            return None
         try:
             value = ast.literal_eval(line.strip())
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             return None
-    return value if isinstance(value, dict) else None
+    return _as_record(value)
+
+
+def value_of(record: Record, name: str) -> object:
+    """Return a value by its name, which may differ in case if no name is equal."""
+    if name in record:
+        return record[name]
+    spelling = _spelled(name, tuple(record))
+    return None if spelling is None else record[spelling]
 
 
 def as_text(value: object) -> str | None:
     """Return a value as text; lists and objects as JSON."""
     if value is None or isinstance(value, str):
         return None if value is None else _storable(value)
-    if isinstance(value, dict | list | bool):
-        return _storable(json.dumps(value, ensure_ascii=False, default=str))
-    return str(value)
+    if not isinstance(value, dict | list | bool):
+        return str(value)
+    try:
+        return _storable(json.dumps(value, ensure_ascii=False, default=str, skipkeys=True))
+    except (RecursionError, ValueError):  # too deep
+        return None
 
 
 def as_path(value: object) -> list[str] | None:
@@ -99,7 +133,44 @@ def as_path(value: object) -> list[str] | None:
 def _reader(name: str) -> Callable[[Record], object]:
     """Return what takes a column's value from a record."""
     convert = as_path if name in PATHS else as_text
-    return lambda record: convert(record.get(name))
+    return lambda record: convert(value_of(record, name))
+
+
+def _lines(file: RawFile) -> Iterator[list[Record | None]]:
+    """Read the objects of lines."""
+    for lines in text_lines(file):
+        yield [parse_record(line) for line in lines]
+
+
+def _elements(file: RawFile) -> Iterator[list[Record | None]]:
+    """Read the objects of an array."""
+    for values in read_array(file):
+        yield [_as_record(value) for value in values]
+
+
+def _as_record(value: object) -> Record | None:
+    """Return an object with names of text, as printed dictionaries need not have them; None for other values."""
+    if not isinstance(value, dict):
+        return None
+    if all(isinstance(name, str) and name.isascii() for name in value):
+        return value
+    return {_storable(name if isinstance(name, str) else str(name)): entry for name, entry in value.items()}
+
+
+def _names(file: RawFile) -> list[str]:
+    """Return the names that occur in a file."""
+    names: dict[str, None] = {}
+    for records in read_records(file):
+        names |= dict.fromkeys(name for record in records for name in record or ())
+        if len(names) > _MOST_COLUMNS:
+            raise ValueError(f"{file.name} has objects of more than {_MOST_COLUMNS} names, which are no columns.")
+    return list(names)
+
+
+@lru_cache(maxsize=4096)
+def _spelled(name: str, names: tuple[str, ...]) -> str | None:
+    """Return how objects of such names spell one, which few kinds of objects ask for."""
+    return spelled(name, names)
 
 
 def _storable(text: str) -> str:

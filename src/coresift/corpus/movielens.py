@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from coresift.corpus.columns import spelled
 from coresift.corpus.delimited import read_delimited
 from coresift.corpus.raw_files import RawFile
 from coresift.corpus.separated_lines import read_separated
@@ -119,9 +120,10 @@ def _listed(batches: Rows) -> Rows:
 
 
 def _renamed(batches: Rows, names: Mapping[str, str]) -> Rows:
-    """Give columns the project's names."""
+    """Give columns the project's names, whatever the case of their own."""
     for batch in batches:
-        yield batch.rename_columns([names.get(name, name) for name in batch.schema.names])
+        found = {spelled(name, batch.schema.names): ours for name, ours in names.items()}
+        yield batch.rename_columns([found.get(name, name) for name in batch.schema.names])
 
 
 def _with(batch: pa.RecordBatch, **columns: pa.Array) -> pa.RecordBatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import IO, cast
 
 import pyarrow as pa
 
-DAMAGED = (EOFError, OSError, zlib.error, zipfile.BadZipFile, pa.ArrowInvalid)
+DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid)
 """Errors of a file that is cut off or is not what its name says."""
 
 COMPRESSIONS = (".gz", ".zst")
@@ -50,9 +51,12 @@ class RawFile:
             with self.path.open("rb") as stream, _decompressed(stream, self.name) as content:
                 yield content
             return
-        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
-            with _decompressed(packed, self.name) as content:
-                yield content
+        with (
+            zipfile.ZipFile(self.path) as archive,
+            _unpacked(archive, self.member) as packed,
+            _decompressed(packed, self.name) as content,
+        ):
+            yield content
 
 
 def files_at(path: Path) -> list[RawFile]:
@@ -69,6 +73,21 @@ def files_at(path: Path) -> list[RawFile]:
         members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
     wanted = sorted(member for member in members if not member.startswith("__MACOSX/"))
     return [RawFile(path, member) for member in wanted]
+
+
+def _unpacked(archive: zipfile.ZipFile, member: str) -> IO[bytes]:
+    """Open a member of an archive.
+
+    Raises:
+        ValueError: If it is encrypted, or packed by a method that Python does not know.
+    """
+    try:
+        return archive.open(member)
+    except NotImplementedError as error:
+        problem = f"is packed in a way that cannot be read here ({error})"
+    except RuntimeError:
+        problem = "is encrypted"
+    raise ValueError(f"{member} in {archive.filename} {problem}: unpack the archive, and give the path of the folder.")
 
 
 @contextmanager

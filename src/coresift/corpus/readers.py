@@ -23,11 +23,15 @@ class Reading:
     Attributes:
         part: Which table of a release.
         delimiter: Of CSV; None tells it from the header.
+        quote: Of CSV: what may stand around values.
+        escape: Of CSV: what takes the meaning of the mark behind it.
         columns: Columns that will be used, under the names they have in the file; None is all.
     """
 
     part: str | None
     delimiter: str | None
+    quote: str
+    escape: str | None
     columns: Sequence[str] | None
 
 
@@ -39,7 +43,7 @@ def _only(files: Sequence[RawFile]) -> RawFile:
 
 
 def _csv(files: Sequence[RawFile], reading: Reading) -> Rows:
-    return read_delimited(_only(files), delimiter=reading.delimiter)
+    return read_delimited(_only(files), delimiter=reading.delimiter, quote=reading.quote, escape=reading.escape)
 
 
 def _json_lines(files: Sequence[RawFile], reading: Reading) -> Rows:

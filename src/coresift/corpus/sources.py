@@ -5,23 +5,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from coresift.corpus.databases import read_database, without_secrets
-from coresift.corpus.downloads import fetch, is_url
+from coresift.corpus.addresses import is_url, local_path, masked
+from coresift.corpus.columns import all_columns, listed, missing_columns
+from coresift.corpus.databases import read_database
+from coresift.corpus.downloads import AbsentFileError, fetch, file_name
 from coresift.corpus.engine import Engine
+from coresift.corpus.parquet_parts import ParquetPart, read_parts
 from coresift.corpus.raw_files import DAMAGED, RawFile, files_at
 from coresift.corpus.readers import FORMATS, READERS, Reading, format_told_by
 from coresift.corpus.staging import FAULT, SOURCE_ROW, never_filled, stage
 from coresift.storage import disk_failure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Source:
     """One raw table: a file, part of a release of several files, a table of a database or one in memory.
 
@@ -34,10 +36,13 @@ class Source:
         columns: Names of columns in the file by the name they have here, for those that differ:
             ``{"user_id": "reviewerID"}``.
         delimiter: Of CSV; None takes the most frequent one of the header.
+        quote: Of CSV: what stands around values that hold delimiters or line ends; empty where nothing does.
+        escape: Of CSV: what stands before a quotation mark, a delimiter, a line end or itself inside a value, such as
+            a backslash; None where quotation marks inside values are doubled.
         checksum: What a download must hash to, as ``sha256:<digits>``; None checks its length only.
         cache: Folder of downloads; None is the user's cache folder.
         database_table: Name of the table in the database.
-        optional: Whether a table that the database does not have stands for one without rows.
+        optional: Whether a file or a table of a database that does not exist stands for one without rows.
     """
 
     name: str
@@ -47,6 +52,8 @@ class Source:
     table: pa.Table | None = None
     columns: Mapping[str, str] | None = None
     delimiter: str | None = None
+    quote: str = '"'
+    escape: str | None = None
     checksum: str | None = None
     cache: str | None = None
     database_table: str | None = None
@@ -61,6 +68,13 @@ class Source:
         if (self.path is None) == (self.table is None):
             raise ValueError(f"{self.name} must be given either a path or a table, and not both.")
 
+    def __repr__(self) -> str:
+        """Return what differs from the defaults, without rows and without the secrets of the address."""
+        shown = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        shown |= {"path": self.path and masked(self.path), "table": self.table and f"{self.table.num_rows} rows"}
+        chosen = [f"{entry.name}={shown[entry.name]!r}" for entry in fields(self) if shown[entry.name] != entry.default]
+        return f"Source({', '.join(chosen)})"
+
     @classmethod
     def empty(cls, name: str) -> Source:
         """Return a source without rows, which stands for an optional table that does not exist."""
@@ -74,7 +88,7 @@ class Source:
     @property
     def label(self) -> str:
         """What messages call the source: its name, and its path if it has one."""
-        return self.name if self.path is None else f"{self.name} ({without_secrets(self.path)})"
+        return self.name if self.path is None else f"{self.name} ({masked(self.path)})"
 
 
 def open_source(
@@ -92,15 +106,13 @@ def open_source(
         Every row of the source, numbered in ``SOURCE_ROW``; ``FAULT`` says why a row could not be read.
 
     Raises:
-        ValueError: If the file is missing, is not of its format or is damaged, or if a column is absent.
+        ValueError: If the file is missing, is not of its format or is damaged, or if a column is absent or cannot be
+            told from another.
     """
     with _named_after(source, engine):
-        table = _renamed(_read(source, engine, required, optional), source)
-        _require_columns(table, source, required, expected=_in_words(required, optional))
-        if optional is not None:
-            wanted = {*required, *optional, SOURCE_ROW, FAULT}
-            table = table.select([name for name in table.columns if name in wanted])
-        return engine.materialise(table)
+        parts = _parts(source, engine, required, optional)
+        columns = _columns(source, [part.names for part in parts], required, optional)
+        return engine.materialise(read_parts(parts, columns, engine))
 
 
 def check_apart(source: Source, folder: Path, targets: Sequence[Path]) -> None:
@@ -116,7 +128,7 @@ def check_apart(source: Source, folder: Path, targets: Sequence[Path]) -> None:
     """
     if source.path is None:
         return
-    path, output = Path(source.path.removeprefix("file://")), folder.resolve()
+    path, output = Path(local_path(source.path)), folder.resolve()
     places = {path.resolve(), path.parent.resolve() / path.name}  # where a link leads, and the link itself
     around = {parent for place in places for parent in place.parents}
     if output in places or not (places | around).isdisjoint(output / target.name for target in targets):
@@ -143,8 +155,10 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
         raise error if str(error).startswith(source.name) else ValueError(f"{source.label}: {error}") from error
 
 
-def _read(source: Source, engine: Engine, required: Sequence[str], optional: Sequence[str] | None) -> ir.Table:
-    """Return the source as an expression with numbered rows."""
+def _parts(
+    source: Source, engine: Engine, required: Sequence[str], optional: Sequence[str] | None
+) -> list[ParquetPart]:
+    """Return the parquet files that hold the source: its own, or the one that its rows are staged in."""
     if source.table is not None:
         return _staged(source.table.to_batches() or [_no_rows(source.table)], engine)
     kind = _format(source)
@@ -152,34 +166,45 @@ def _read(source: Source, engine: Engine, required: Sequence[str], optional: Seq
         rows = read_database(str(source.path), source.database_table, optional=source.optional)
         return _staged(rows, engine)
     files = _files(source)
+    if files is None:
+        return _staged([_no_rows(pa.table({name: pa.array([], pa.string()) for name in required}))], engine)
     if kind == "parquet":
         parquet = [file for file in files if file.suffix == ".parquet"] or files
         if not parquet:
             raise ValueError(f"{source.label} has no parquet files: put them into the folder itself, not below it.")
-        return _with_fault(engine.read_parquet([str(file.path) for file in parquet]))
-    wanted = None if optional is None else [(source.columns or {}).get(name, name) for name in (*required, *optional)]
-    return _staged(READERS[kind](files, Reading(source.part, source.delimiter, wanted)), engine, sparse=kind == "jsonl")
+        return [ParquetPart.at(file.path) for file in parquet]
+    mapping = source.columns or {}
+    wanted = [mapping.get(name, name) for name in (*required, *(optional or ()))] + list(mapping.values())
+    reading = Reading(source.part, source.delimiter, source.quote, source.escape, None if optional is None else wanted)
+    return _staged(READERS[kind](files, reading), engine, sparse=kind == "jsonl")
 
 
-def _files(source: Source) -> list[RawFile]:
-    """Return the local files of a source, downloaded where it is a URL."""
+def _files(source: Source) -> list[RawFile] | None:
+    """Return the local files of a source, downloaded where it is a URL; None if it is optional and does not exist."""
     location = str(source.path)
-    if is_url(location):
-        cache = Path(source.cache) if source.cache else None
-        return files_at(fetch(location, checksum=source.checksum, cache=cache))
-    if not Path(location).exists():
-        raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
-    return files_at(Path(location))
+    try:
+        if is_url(location):
+            cache = Path(source.cache) if source.cache else None
+            return files_at(fetch(location, checksum=source.checksum, cache=cache))
+    except AbsentFileError:
+        if source.optional:
+            return None
+        raise
+    if Path(local_path(location)).exists():
+        return files_at(Path(local_path(location)))
+    if source.optional:
+        return None
+    raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
 
 
-def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool = False) -> ir.Table:
-    """Write rows where the engine can read them, and read them.
+def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool = False) -> list[ParquetPart]:
+    """Write rows to a parquet file that the engine can read.
 
     Columns that a ``sparse`` format leaves out where they have no value count as absent if they never have one.
     """
     file = stage(batches, engine.folder / f"staged-{uuid.uuid4().hex}.parquet")
-    table = _with_fault(engine.parquet_file(str(file)))
-    return table.drop(*set(never_filled(file)) - {FAULT, SOURCE_ROW}) if sparse else table
+    absent = set(never_filled(file)) - {FAULT, SOURCE_ROW} if sparse else set()
+    return [ParquetPart.at(file, staged=True, absent=sorted(absent))]
 
 
 def _no_rows(table: pa.Table) -> pa.RecordBatch:
@@ -187,37 +212,43 @@ def _no_rows(table: pa.Table) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def _with_fault(table: ir.Table) -> ir.Table:
-    """Add the column ``FAULT`` where reading cannot fail for single rows."""
-    return table if FAULT in table.columns else table.mutate(ibis.null("string").name(FAULT))
+def _name(path: str) -> str:
+    """Return the name of the file at a path or a URL."""
+    return file_name(path) if is_url(path) else path
+
+
+def _columns(
+    source: Source, tables: Sequence[Sequence[str]], required: Sequence[str], optional: Sequence[str] | None
+) -> dict[str, str]:
+    """Return which columns to read: names in the file by names here."""
+    mapping = source.columns or {}
+    tables = [[name for name in names if name not in (SOURCE_ROW, FAULT)] for names in tables]
+    _require(mapping.values(), source, tables, expected="its column mapping names them")
+    unmapped = [name for name in required if name not in mapping]
+    _require(unmapped, source, tables, expected=_in_words(required, optional))
+    if optional is None:
+        return all_columns(tables, mapping, required)
+    wanted = {name: mapping.get(name, name) for name in (*required, *optional)}
+    absent = missing_columns(wanted.values(), tables)
+    return {here: there for here, there in wanted.items() if there not in absent}
+
+
+def _require(names: Iterable[str], source: Source, tables: Sequence[Sequence[str]], *, expected: str) -> None:
+    """Stop unless a table has every one of the columns."""
+    missing = missing_columns(names, tables)
+    if missing:
+        raise ValueError(
+            f"{source.label} has no column {', '.join(missing)} (it has {listed(tables)}): {expected}; "
+            f"rename its columns, or map them."
+        )
 
 
 def _format(source: Source) -> str:
     """Return the format given, or the one that the file's name tells."""
-    name = source.format or format_told_by(RawFile(Path(str(source.path))))
+    name = source.format or format_told_by(RawFile(Path(_name(str(source.path)))))
     if name not in FORMATS:
         raise ValueError(f"{source.label} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
     return name
-
-
-def _renamed(table: ir.Table, source: Source) -> ir.Table:
-    """Return the table with the source's mapping applied."""
-    if not source.columns:
-        return table
-    _require_columns(table, source, source.columns.values(), expected="its column mapping names them")
-    replaced = [name for name in source.columns if name in table.columns and name not in source.columns.values()]
-    return table.drop(*replaced).rename(dict(source.columns))
-
-
-def _require_columns(table: ir.Table, source: Source, names: Iterable[str], *, expected: str) -> None:
-    """Stop unless a table has every one of the columns."""
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        found = ", ".join(name for name in table.columns if name not in (SOURCE_ROW, FAULT))
-        raise ValueError(
-            f"{source.label} has no column {', '.join(missing)} (it has {found}): {expected}; "
-            f"rename its columns, or map them."
-        )
 
 
 def _in_words(required: Sequence[str], optional: Sequence[str] | None) -> str:

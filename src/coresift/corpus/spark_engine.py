@@ -24,8 +24,13 @@ _ALWAYS = {
     "spark.sql.autoBroadcastJoinThreshold": "-1",
     "spark.sql.adaptive.autoBroadcastJoinThreshold": "-1",
     "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.caseSensitive": "true",
 }
-"""A table that is broadcast passes through the driver, so that joins never do it."""
+"""A table that is broadcast passes through the driver, so that joins never do it; columns that nobody reads may differ
+in case only."""
+
+_LITERAL_PATH = {"__globPaths__": "false"}
+"""Spark takes [ ] { } * ? in a path for a pattern otherwise."""
 
 _DEFAULTS = {
     "spark.ui.enabled": "false",
@@ -50,25 +55,25 @@ class SparkEngine(Engine):
         """Compute an expression once and return the result as a table of the session."""
         step = self.folder / self.next_name()
         self.connection.to_parquet(expression, str(step))
-        return self._view(self._rows(str(step)))
+        return self.parquet_file(str(step))
 
     def parquet_file(self, file: str) -> ir.Table:
-        """Return the rows of one parquet file."""
-        return self._view(self._rows(file))
+        """Return the rows of one parquet file or of a folder that Spark wrote."""
+        return self._viewed(self._frame(file))
 
     def numbered_file(self, file: str) -> ir.Table:
         """Return the rows of one parquet file, numbered."""
-        return self._view(self._rows(file).selectExpr("*", f"_metadata.row_index AS {SOURCE_ROW}"))
+        return self._viewed(self._frame(file).selectExpr("*", f"_metadata.row_index AS {SOURCE_ROW}"))
 
-    def _rows(self, path: str) -> DataFrame:
-        """Read one parquet file or folder; without the option, the path would be a pattern."""
-        return self._session.read.option("__globPaths__", "false").parquet(path)
+    def _frame(self, file: str) -> DataFrame:
+        """Return what is at a path, to the letter."""
+        return self._session.read.options(**_LITERAL_PATH).parquet(os.path.abspath(file))
 
-    def _view(self, rows: DataFrame) -> ir.Table:
-        """Return rows as a table of the session."""
-        name = self.next_name()
-        rows.createOrReplaceTempView(name)
-        return self.connection.table(name)
+    def _viewed(self, frame: DataFrame) -> ir.Table:
+        """Return a frame as a table of the session."""
+        view = self.next_name()
+        frame.createOrReplaceTempView(view)
+        return self.connection.table(view)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import IO
 from coresift.corpus.raw_files import RawFile
 
 _CHUNK = 1 << 23
-_LONGEST_LINE = 1 << 28
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST_LINE = 1 << 24
+"""In bytes; what a line takes when it is parsed is many times its own length."""
 
 
 def text_lines(file: RawFile, *, encoding: str | None = None) -> Iterator[list[str]]:
@@ -23,7 +24,7 @@ def text_lines(file: RawFile, *, encoding: str | None = None) -> Iterator[list[s
         Lines in file order.
 
     Raises:
-        ValueError: If a line is longer than 256 megabytes, which no table has.
+        ValueError: If a line is longer than 16 megabytes, which no table has.
     """
     with file.open() as stream:
         for lines in _byte_lines(stream, file.name):
@@ -45,8 +46,8 @@ def _byte_lines(stream: IO[bytes], name: str) -> Iterator[list[bytes]]:
     rest = stream.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
     while chunk := stream.read(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _LONGEST_LINE:
-            raise ValueError(f"{name} has a line longer than 256 MB: give a text file with one row per line.")
+        if len(rest) > LONGEST_LINE:
+            raise ValueError(f"{name} has a line longer than 16 MB: give a text file with one row per line.")
         if lines:
             yield lines
     yield [rest]

@@ -21,10 +21,12 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         part: Which table of a release: interactions, items or users.
         columns: Renames columns: the project's name to the file's name.
         delimiter: Of CSV; the header tells it unless given.
+        quote: Of CSV: what may stand around values; an empty text if nothing does.
+        escape: Of CSV: what takes the meaning of the mark behind it, such as a backslash.
         checksum: What a download must hash to, as ``sha256:<digits>``.
         cache: Folder of downloads; the user's cache folder unless given.
         database_table: Table of a database whose address is ``filepath``.
-        optional: A missing file stands for an empty table.
+        optional: A file that does not exist, here or behind its URL, stands for an empty table.
         metadata: Kept untouched for plugins such as kedro-viz.
 
     Example:
@@ -46,6 +48,8 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         part: str | None = None,
         columns: dict[str, str] | None = None,
         delimiter: str | None = None,
+        quote: str = '"',
+        escape: str | None = None,
         checksum: str | None = None,
         cache: str | None = None,
         database_table: str | None = None,
@@ -59,6 +63,8 @@ class SourceDataset(AbstractDataset[None, "Source"]):
             "part": part,
             "columns": columns,
             "delimiter": delimiter,
+            "quote": quote,
+            "escape": escape,
             "checksum": checksum,
             "cache": cache,
             "database_table": database_table,
@@ -70,8 +76,6 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         """Return the description of the file."""
         from coresift.corpus import Source
 
-        if self._optional and not self._is_there():
-            return Source.empty(self._name)
         return Source(name=self._name, path=self._filepath, optional=self._optional, **self._reading)
 
     def save(self, data: None) -> NoReturn:
@@ -95,11 +99,12 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         return fingerprint(self._reading, [file.name for file in files], files)
 
     def _exists(self) -> bool:
-        return self._optional or self._is_there()
-
-    def _is_there(self) -> bool:
         """Tell whether the file is on this machine; what lies elsewhere is looked for when it is read."""
-        return "://" in self._filepath or Path(self._filepath).exists()
+        from coresift.corpus.addresses import is_url, local_path
+
+        return self._optional or is_url(self._filepath) or Path(local_path(self._filepath)).exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "name": self._name, "optional": self._optional, **self._reading}
+        from coresift.corpus.addresses import masked
+
+        return {"filepath": masked(self._filepath), "name": self._name, "optional": self._optional, **self._reading}
