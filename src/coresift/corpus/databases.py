@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
+
+from coresift.corpus.sqlite_tables import read_sqlite
 
 _BATCH = 1 << 18
 _PASSWORD = re.compile(r"(://[^\s/?#:@]*):[^\s/?#]*@")
@@ -36,7 +39,7 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
             if optional and name not in connection.list_tables(database=schema or None):
                 yield pa.record_batch({"user_id": pa.array([], pa.string())})
                 return
-            yield from connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH)
+            yield from _rows(connection, name, schema)
         finally:
             connection.disconnect()
     except Exception as error:  # every driver has its own errors
@@ -44,6 +47,13 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
         raise ValueError(
             f"table {table} cannot be read from the database ({reason}): check the address and the name."
         ) from error
+
+
+def _rows(connection: Any, name: str, schema: str) -> Iterator[pa.RecordBatch]:
+    """Read a table in batches; that of SQLite by its values, whose types may differ from those declared."""
+    if connection.name == "sqlite":
+        return read_sqlite(connection.con, name, schema, rows=_BATCH)
+    return iter(connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH))
 
 
 def without_secrets(text: str) -> str:
