@@ -49,7 +49,11 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
         ) from error
 
 
-def _rows(connection: Any, name: str, schema: str) -> Iterator[pa.RecordBatch]:
+def _rows(
+    connection: Any,  # noqa: ANN401 - a backend of Ibis, of which SQLite's has the connection of its driver
+    name: str,
+    schema: str,
+) -> Iterator[pa.RecordBatch]:
     """Read a table in batches; that of SQLite by its values, whose types may differ from those declared."""
     if connection.name == "sqlite":
         return read_sqlite(connection.con, name, schema, rows=_BATCH)

@@ -19,12 +19,11 @@ from coresift.corpus.column_checks import (
     written_fractions,
 )
 from coresift.corpus.engine import Engine
+from coresift.corpus.numeric_times import NumericTimes, numeric_times
 from coresift.corpus.rejections import REASON, first_reason, kept, rejected
 from coresift.corpus.sources import Source, open_source
 from coresift.corpus.staging import FAULT, SOURCE_ROW
 from coresift.corpus.values import (
-    TIMESTAMP_UNITS,
-    has_size_of,
     identifier,
     identifier_problems,
     is_missing,
@@ -32,7 +31,7 @@ from coresift.corpus.values import (
     number,
     with_text_of_bytes,
 )
-from coresift.corpus.written_times import is_ambiguous, looks_like_date
+from coresift.corpus.written_times import is_ambiguous
 
 IN_ORDER = ("timestamp", "given_position", SOURCE_ROW)
 """Columns that order interactions: by time, ties by the position that came with the data, then by row."""
@@ -46,32 +45,8 @@ _TYPES = {
     "split": (is_text, "text"),
 }
 
-
-_SMALL = 1e8
-"""Numbers below this are no times in use: as seconds they lie before spring 1973."""
-
-
 _REQUIRED = ("user_id", "item_id")
 _OPTIONAL = tuple(name for name in _TYPES if name not in _REQUIRED)
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """How the numbers of a column of times are read.
-
-    Attributes:
-        unit: s, ms, us or ns.
-        sized: Whether numbers of a size that times do not have in this unit are set apart.
-        dated: Whether numbers whose digits are a date are that date.
-        n_dates: How many are.
-        written: Whether there may be text that is no number, so that it takes more to read it.
-    """
-
-    unit: str
-    sized: bool = False
-    dated: bool = False
-    n_dates: int = 0
-    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,8 +94,8 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
     table = _open_log(source, engine)
     n_rows = check_not_empty(table, source, engine)
     order = _order_column(table, engine)
-    numbers = _numbers(table, engine, timestamp_unit) if order == "timestamp" else None
-    values = _parsed(table, numbers or _Numbers("ms", sized=timestamp_unit == "auto"))
+    numbers = numeric_times(table, engine, timestamp_unit) if order == "timestamp" else None
+    values = _parsed(table, numbers or NumericTimes("ms", sized=timestamp_unit == "auto"))
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             check_some_readable(table, source, engine, name=name, value=values[name])
@@ -131,7 +106,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
         rejected=rejected(rows, source),
         n_rows=n_rows,
         order=order,
-        timestamp_unit=numbers and numbers.unit,
+        timestamp_unit=numbers.unit if numbers else None,
         integer_users=holds_integers(table["user_id"], source, engine),
         surprises=_surprises(table, engine, numbers),
     )
@@ -159,38 +134,14 @@ def _order_column(table: ir.Table, engine: Engine) -> str:
     return "timestamp"
 
 
-def _numbers(table: ir.Table, engine: Engine, requested: str) -> _Numbers:
-    """Tell how numeric times are read: in the unit asked for, or in that of most of them.
-
-    Numbers whose digits are a date, such as 20200131, are read as such, unless there are more of other small numbers,
-    among which they are seconds that are counted from some start.
-    """
-    column = table["timestamp"]
-    if requested != "auto" or column.type().is_temporal():
-        return _Numbers("ms" if column.type().is_temporal() else requested)
-    value = number(column)
-    is_date = looks_like_date(value)
-    plain, date = (ibis.ifelse(chosen, value, ibis.null("float64")) for chosen in (~is_date, is_date))
-    tests = {f"plain_{unit}": has_size_of(plain, unit) for unit in TIMESTAMP_UNITS}
-    tests |= {f"date_{unit}": has_size_of(date, unit) for unit in TIMESTAMP_UNITS}
-    tests |= {"dates": is_date, "small": plain.abs() < _SMALL, "written": value.isnull() & ~is_missing(column)}
-    found = engine.rows(table.agg(**{name: test.cast("int64").sum() for name, test in tests.items()}))[0]
-    counts = {name: int(str(count or 0)) for name, count in found.items()}
-    dated = counts["dates"] > counts["small"]
-    sizes = {unit: counts[f"plain_{unit}"] + (0 if dated else counts[f"date_{unit}"]) for unit in TIMESTAMP_UNITS}
-    unit = max(sizes, key=lambda name: sizes[name])
-    n_dates = counts["dates"] if dated else 0
-    return _Numbers(unit, sized=True, dated=dated, n_dates=n_dates, written=counts["written"] > 0)
-
-
-def _surprises(table: ir.Table, engine: Engine, numbers: _Numbers | None) -> dict[str, int]:
+def _surprises(table: ir.Table, engine: Engine, numbers: NumericTimes | None) -> dict[str, int]:
     """Count values that are read as another than they are written."""
     n_dates = numbers.n_dates if numbers else 0
     dates = {"timestamp written as in 20200131": n_dates} if n_dates else {}
     return {**written_fractions(table, engine, *_REQUIRED), **dates}
 
 
-def _parsed(table: ir.Table, numbers: _Numbers) -> dict[str, ir.Column]:
+def _parsed(table: ir.Table, numbers: NumericTimes) -> dict[str, ir.Column]:
     """Return the values of the contract's columns, null where they are absent or unreadable."""
     present = table.columns
     timestamp = ibis.null("int64")
