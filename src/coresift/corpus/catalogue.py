@@ -8,18 +8,40 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
-from coresift.corpus.column_checks import check_not_empty, check_types, holds_integers, is_text, is_text_or_list
+from coresift.corpus.column_checks import (
+    check_not_empty,
+    check_types,
+    holds_integers,
+    is_id,
+    is_text,
+    is_text_or_list,
+    written_fractions,
+)
 from coresift.corpus.engine import Engine
 from coresift.corpus.rejections import REASON, REPEATED, first_reason, kept, rejected
 from coresift.corpus.sources import Source, open_source
 from coresift.corpus.staging import FAULT, SOURCE_ROW
-from coresift.corpus.values import cleaned_path, cleaned_text, identifier, path_from_text
+from coresift.corpus.values import (
+    cleaned_path,
+    cleaned_text,
+    identifier,
+    identifier_problems,
+    path_from_text,
+    with_text_of_bytes,
+)
 
 USER = "_coresift_user"
 """Name of the column with the ids of users as text; profiles may have a column of any plainer name."""
 
 _RESERVED = "raw_id"
 """The column of the contract that a profile cannot have."""
+
+_ID = (is_id, "numbers or text")
+_ITEM_TYPES = {
+    "item_id": _ID,
+    "title": (is_text, "text"),
+    "category": (is_text_or_list, "text or lists of text"),
+}
 
 ItemText = Literal["title", "title_and_category"]
 
@@ -34,12 +56,14 @@ class Entities:
             for users: ``USER`` (id as text) and profile columns.
         rejected: Unusable rows: source, row, reason.
         n_rows: Number of rows of the source.
+        surprises: Number of values that are read as another than they are written, by what they are.
     """
 
     source: Source
     rows: ir.Table
     rejected: ir.Table
     n_rows: int
+    surprises: dict[str, int]
 
 
 def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title") -> Entities:
@@ -57,13 +81,14 @@ def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title")
         ValueError: If a column is missing or of the wrong type, or if there are no rows.
     """
     table = open_source(source, engine, required=("item_id", "title"), optional=("category",))
-    check_types(table, source, {"title": (is_text, "text"), "category": (is_text_or_list, "text or lists of text")})
+    table = with_text_of_bytes(table, _ITEM_TYPES)
+    check_types(table, source, _ITEM_TYPES)
     n_rows = check_not_empty(table, source, engine)
     title = cleaned_text(table["title"]).nullif("")
     marked = engine.materialise(
         table.select(
             SOURCE_ROW,
-            FAULT,
+            _fault(table, "item_id"),
             item=identifier(table["item_id"]),
             title=title,
             categories=_categories(table),
@@ -72,20 +97,25 @@ def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title")
     known = kept(marked).drop(SOURCE_ROW, FAULT)
     numbered = known.mutate(item_id=dense_ids(known["item"], numeric=holds_integers(table["item_id"], source, engine)))
     items = engine.materialise(_with_text(numbered, item_text))
-    return Entities(source, items, rejected(marked, source), n_rows)
+    return Entities(source, items, rejected(marked, source), n_rows, written_fractions(table, engine, "item_id"))
 
 
 def read_users(source: Source, engine: Engine) -> Entities:
     """Read the profiles of users; there may be none.
 
     Raises:
-        ValueError: If there is no column ``user_id``.
+        ValueError: If there is no column ``user_id``, or if it cannot hold ids.
     """
     table = open_source(source, engine, required=("user_id",))
-    marked = table.mutate(identifier(table["user_id"]).name(USER)).mutate(_reason(USER, "user_id"))
+    table = with_text_of_bytes(table, ["user_id"])
+    check_types(table, source, {"user_id": _ID})
+    marked = table.mutate(_fault(table, "user_id"), identifier(table["user_id"]).name(USER))
+    marked = marked.mutate(_reason(USER, "user_id"))
     reserved = [name for name in marked.columns if name.lower() == _RESERVED]
     marked = engine.materialise(marked.drop("user_id", *reserved))
-    return Entities(source, kept(marked).drop(SOURCE_ROW, FAULT), rejected(marked, source), engine.count(marked))
+    surprises = written_fractions(table, engine, "user_id")
+    known = kept(marked).drop(SOURCE_ROW, FAULT)
+    return Entities(source, known, rejected(marked, source), engine.count(marked), surprises)
 
 
 def number_users(log: ir.Table, profiles: ir.Table, engine: Engine, *, numeric: bool) -> ir.Table:
@@ -111,11 +141,16 @@ def dense_ids(key: ir.StringColumn, *, numeric: bool) -> ir.IntegerColumn:
     return ibis.row_number().over(order_by=order).cast("int32")
 
 
+def _fault(table: ir.Table, name: str) -> ir.StringColumn:
+    """Return why a row cannot be read: as a whole, or because its id is none."""
+    return ibis.coalesce(table[FAULT], first_reason(identifier_problems(table[name], name))).name(FAULT)
+
+
 def _reason(key: str, name: str, described_by: str | None = None) -> ir.Deferred:
-    """Return why a row cannot be used: its id is missing, or an earlier row has it, with the same title or another."""
+    """Return why a row cannot be used: its fault, or that an earlier row has its id, with the same title or another."""
     row = ibis._
     occurrence = ibis.row_number().over(group_by=key, order_by=SOURCE_ROW)
-    problems = {f"missing {name}": row[key].isnull()}
+    problems = {}
     if described_by is not None:
         first = row[described_by].first(include_null=True).over(group_by=key, order_by=SOURCE_ROW)
         differs = ~row[described_by].identical_to(first)

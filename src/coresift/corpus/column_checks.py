@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engine import Engine
 from coresift.corpus.sources import Source
-from coresift.corpus.values import is_missing
+from coresift.corpus.values import has_zero_fraction, identifier, is_missing
 
 TypeTest = Callable[[dt.DataType], bool]
 
@@ -18,6 +18,11 @@ TypeTest = Callable[[dt.DataType], bool]
 def is_number_or_text(kind: dt.DataType) -> bool:
     """Tell whether a column can hold numbers."""
     return bool(kind.is_numeric() or kind.is_string() or kind.is_null())
+
+
+def is_id(kind: dt.DataType) -> bool:
+    """Tell whether a column can hold ids; truth values name nobody."""
+    return bool(is_number_or_text(kind) or kind.is_uuid())
 
 
 def is_time(kind: dt.DataType) -> bool:
@@ -38,8 +43,8 @@ def is_text_or_list(kind: dt.DataType) -> bool:
 def holds_integers(column: ir.Column, source: Source, engine: Engine) -> bool:
     """Tell whether ids are numbers, which are ordered as such: by their type or, in text formats, by every value."""
     if source.has_types or not column.type().is_string():
-        return bool(column.type().is_integer())
-    others = column.notnull() & ~column.strip().re_search("^(0|-?[1-9][0-9]{0,17}|)$")
+        return bool(column.type().is_numeric())
+    others = ~identifier(column).re_search("^(0|-?[1-9][0-9]{0,17})$")
     return not engine.value(ibis.coalesce(others.any(), ibis.literal(False)))
 
 
@@ -93,5 +98,13 @@ def check_some_readable(table: ir.Table, source: Source, engine: Engine, *, name
     if summary["example"] is not None and summary["n_readable"] == 0:
         raise ValueError(
             f"{source.label}: no value of column {name} can be read (for example '{summary['example']}'), but it must "
-            f"hold numbers, or for times also ISO 8601 dates: convert the column, or map another one to this name."
+            f"hold numbers, or for times also dates as in 2020-01-31: convert the column, or map another one to it."
         )
+
+
+def written_fractions(table: ir.Table, engine: Engine, *names: str) -> dict[str, int]:
+    """Count the ids that are written with a fraction of zero, such as 7.0, in the columns of text among some."""
+    texts = [name for name in names if table[name].type().is_string()]
+    counts = {name: has_zero_fraction(table[name]).cast("int64").sum() for name in texts}
+    found = engine.rows(table.agg(**counts))[0] if counts else {}
+    return {f"{name} written as in 7.0": int(str(n)) for name, n in found.items() if n}

@@ -6,8 +6,10 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from coresift.corpus.distributions import distributions
 from coresift.corpus.engine import Engine
-from coresift.corpus.splits import SPLITS
+from coresift.corpus.histories import LONGEST_UNASKED
+from coresift.corpus.splits import BY_USER, SPLITS
 
 
 def describe_splits(interactions: ir.Table, samples: ir.Table, engine: Engine) -> dict[str, dict[str, Any]]:
@@ -48,7 +50,7 @@ def describe_splits(interactions: ir.Table, samples: ir.Table, engine: Engine) -
     }
 
 
-def cold_item_share(interactions: ir.Table, engine: Engine) -> float | None:
+def _cold_item_share(interactions: ir.Table, engine: Engine) -> float | None:
     """Return the share of test interactions whose item has none in training; None without test interactions."""
     train = interactions.filter(interactions["split"] == SPLITS["train"])
     test = interactions.filter(interactions["split"] == SPLITS["test"])
@@ -58,8 +60,56 @@ def cold_item_share(interactions: ir.Table, engine: Engine) -> float | None:
     return None if share is None else float(str(share))
 
 
+def describe_corpus(interactions: ir.Table, samples: ir.Table, engine: Engine) -> dict[str, Any]:
+    """Return what is said about a corpus beyond its splits: samples without history, cold items, distributions.
+
+    Args:
+        interactions: The table of that contract.
+        samples: The table of that contract.
+        engine: Where to count.
+    """
+    return {
+        "samples_without_history": _without_history(samples, engine),
+        "cold_item_share_of_test": _cold_item_share(interactions, engine),
+        "distributions": distributions(interactions, engine),
+    }
+
+
+def _without_history(samples: ir.Table, engine: Engine) -> dict[str, int]:
+    """Return, by held-out split, the number of samples of which nothing earlier is known."""
+    bare = samples.filter(samples["history"].length() == 0)
+    counts = {row["split"]: row["n"] for row in engine.rows(bare.group_by("split").agg(n=bare.count()))}
+    return {name: int(str(counts.get(split, 0))) for name, split in SPLITS.items() if split > SPLITS["train"]}
+
+
+def warnings_about(report: dict[str, Any]) -> list[str]:
+    """Return sentences on what is no error but seldom meant.
+
+    Args:
+        report: Its ``profiles`` (rows, matched), ``split``, ``splits``, ``samples_without_history`` and
+            ``cut_histories``.
+    """
+    profiles, bare, n_cut = report["profiles"], report["samples_without_history"], report["cut_histories"]
+    n_test = report["splits"]["test"]["samples"]
+    found = {
+        f"no profile matched any user: none of the {profiles['rows']} rows of raw_users has the user_id of an "
+        f"interaction, so that every profile is empty; write ids alike in both tables": (
+            profiles["rows"] > 0 and profiles["matched"] == 0
+        ),
+        f"{bare['test']} of {n_test} test samples have no history, because their users have nothing in earlier "
+        f"splits: what is said about them does not depend on the user": bare["test"] * 2 > n_test,
+        f"{n_cut} histories were cut to their latest {LONGEST_UNASKED} interactions: set ingestion.max_history to "
+        f"choose the length": n_cut > 0,
+        f"ingestion.split = {report['split']} holds out each user's own latest interactions: validation is no window "
+        f"of time, so that popular_recently and the recent-popularity prior count interactions of any time": (
+            report["split"] in BY_USER
+        ),
+    }
+    return [sentence for sentence, holds in found.items() if holds]
+
+
 def check_samples(splits: dict[str, dict[str, Any]], source: str, *, method: str, min_history: int) -> None:
-    """Stop unless there is something to train on and something to validate with.
+    """Stop unless there is something to train on, to validate with and to evaluate on.
 
     Args:
         splits: What ``describe_splits`` returned.
@@ -68,7 +118,7 @@ def check_samples(splits: dict[str, dict[str, Any]], source: str, *, method: str
         min_history: Shortest history of a training sample.
 
     Raises:
-        ValueError: If there are no training samples or no validation users.
+        ValueError: If there are no training samples, no validation users or no test users.
     """
     if splits["train"]["samples"] == 0:
         raise ValueError(
@@ -79,6 +129,11 @@ def check_samples(splits: dict[str, dict[str, Any]], source: str, *, method: str
         raise ValueError(
             f"{source} gives no validation users under ingestion.split = {method}: choose another split "
             f"(leave_one_out needs three interactions of one user), or give more interactions."
+        )
+    if splits["test"]["samples"] == 0:
+        raise ValueError(
+            f"{source} gives no test users under ingestion.split = {method}, so that what is trained could not be "
+            f"evaluated: choose another split, or mark the interactions of some users as test."
         )
 
 

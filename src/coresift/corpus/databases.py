@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pyarrow as pa
 from ibis.backends import BaseBackend
 
 from coresift.corpus.addresses import reason
+from coresift.corpus.sqlite_tables import read_sqlite
 
 _BATCH = 1 << 18
 _FILES = ("sqlite", "duckdb")
@@ -38,7 +40,7 @@ def read_database(address: str, table: str | None, *, optional: bool = False) ->
             if optional and name not in connection.list_tables(database=schema or None):
                 yield pa.record_batch({"user_id": pa.array([], pa.string())})
                 return
-            yield from connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH)
+            yield from _rows(connection, name, schema)
         finally:
             connection.disconnect()
     except Exception as error:  # every driver has its own errors, whose texts have the whole address
@@ -55,6 +57,17 @@ def _connected(address: str) -> BaseBackend:
         return opened
     _check_file(address)
     return ibis.connect(f"{address}?read_only=True" if scheme == "duckdb" and "?" not in address else address)
+
+
+def _rows(
+    connection: Any,  # noqa: ANN401 - a backend of Ibis, of which SQLite's has the connection of its driver
+    name: str,
+    schema: str,
+) -> Iterator[pa.RecordBatch]:
+    """Read a table in batches; that of SQLite by its values, whose types may differ from those declared."""
+    if connection.name == "sqlite":
+        return read_sqlite(connection.con, name, schema, rows=_BATCH)
+    return iter(connection.table(name, database=schema or None).to_pyarrow_batches(chunk_size=_BATCH))
 
 
 def _read_only(file: str) -> BaseBackend:

@@ -13,6 +13,10 @@ from coresift.corpus.splits import SPLITS
 ROWS_AT_ONCE = 20_000_000
 """Interactions that are collected into sequences together."""
 
+LONGEST_UNASKED = 1_000
+"""Length of histories that grow with every interaction, where none was asked for: all those of one user together grow
+with the square of its sequence without it."""
+
 MOST_ENTRIES = 2_000_000_000
 """Items in all histories together above which they must be bounded."""
 
@@ -52,7 +56,7 @@ def with_histories(
         The targets with ``history`` and ``history_ratings``.
 
     Raises:
-        ValueError: If unbounded histories would hold too many items together.
+        ValueError: If histories would hold too many items together.
     """
     _check_size(targets, engine, longest)
     sequences = _sequences(counted, engine, seen_until, longest)
@@ -63,10 +67,23 @@ def with_histories(
     return _joined(placed, sequences, longest)
 
 
+def bound_of(targets: ir.Table, engine: Engine, longest: int) -> tuple[int, int]:
+    """Return the length that histories are cut to, and how many are longer although no length was asked for.
+
+    Args:
+        targets: Targets of which every interaction of a user may be one, with n_history.
+        engine: Where to count.
+        longest: The length that was asked for; 0 for none.
+    """
+    n_cut = 0 if longest else engine.count(targets.filter(targets["n_history"] > LONGEST_UNASKED))
+    return (LONGEST_UNASKED if n_cut else longest), n_cut
+
+
 def _check_size(targets: ir.Table, engine: Engine, longest: int) -> None:
-    """Stop before histories are made that grow with the square of a sequence's length."""
-    total = engine.rows(targets.agg(total=targets["n_history"].cast("float64").sum()))[0]["total"]
-    if not longest and float(str(total or 0)) > MOST_ENTRIES:
+    """Stop before more is made than memory and disks hold."""
+    lengths = ibis.least(targets["n_history"], longest) if longest else targets["n_history"]
+    total = engine.rows(targets.agg(total=lengths.cast("float64").sum()))[0]["total"]
+    if float(str(total or 0)) > MOST_ENTRIES:
         raise ValueError(
             f"the histories would hold {float(str(total)):.2g} items together: bound them with ingestion.max_history."
         )

@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from coresift.corpus.catalogue import USER, Entities, number_users, read_items, read_users
-from coresift.corpus.corpus_report import check_labels, check_samples, cold_item_share, describe_splits
-from coresift.corpus.distributions import distributions
+from coresift.corpus.corpus_report import check_labels, check_samples, describe_corpus, describe_splits, warnings_about
 from coresift.corpus.duckdb_engine import open_duckdb
 from coresift.corpus.engine import WORK_PREFIX, Engine
 from coresift.corpus.interaction_log import IN_ORDER, InteractionLog, read_log
@@ -142,18 +141,36 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
     catalogue = read_items(items, engine, item_text=options.item_text)
     profiles = read_users(users, engine)
     log = read_log(interactions, catalogue.rows, engine, timestamp_unit=options.timestamp_unit)
-    rejected = _check_rejections((log, catalogue, profiles), engine, options.max_rejected_share)
+    parts = (log, catalogue, profiles)
+    rejected = _check_rejections(parts, engine, options.max_rejected_share)
     split = choose_split(options.split, log, engine)
     rows, n_rows = reduced(log, engine, options)
     known_users = number_users(rows, profiles.rows, engine, numeric=log.integer_users)
     numbered = engine.materialise(_numbered(rows, known_users, engine, split, options))
     n_items = engine.count(catalogue.rows)
     sample_options = SampleOptions(**{entry.name: getattr(options, entry.name) for entry in fields(SampleOptions)})
-    made = engine.materialise(make_samples(numbered, engine, sample_options, n_items=n_items))
+    samples = make_samples(numbered, engine, sample_options, n_items=n_items)
+    made = engine.materialise(samples.rows)
     splits = describe_splits(numbered, made, engine)
     check_samples(splits, log.source.label, method=split, min_history=options.min_history)
     if options.samples == "click":
         check_labels(splits, log.source.label, options.positive_rating)
+    report = {
+        "split": split,
+        "timestamp_unit": log.timestamp_unit,
+        "rows": n_rows,
+        "rejected": rejected,
+        "surprises": {part.source.name: part.surprises for part in parts},
+        "profiles": {"rows": profiles.n_rows, "matched": engine.count(profiles.rows.semi_join(known_users, USER))},
+        "catalogue": {
+            "items": n_items,
+            "items_without_title": engine.count(catalogue.rows.filter(~catalogue.rows["has_title"])),
+            "users": engine.count(known_users),
+        },
+        "splits": splits,
+        "cut_histories": samples.n_cut,
+        **describe_corpus(numbered, made, engine),
+    }
     return _Corpus(
         {
             "interactions": numbered,
@@ -162,20 +179,7 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
             "samples": made,
             "rejected_rows": log.rejected.union(catalogue.rejected, profiles.rejected),
         },
-        {
-            "split": split,
-            "timestamp_unit": log.timestamp_unit,
-            "rows": n_rows,
-            "rejected": rejected,
-            "catalogue": {
-                "items": n_items,
-                "items_without_title": engine.count(catalogue.rows.filter(~catalogue.rows["has_title"])),
-                "users": engine.count(known_users),
-            },
-            "splits": splits,
-            "cold_item_share_of_test": cold_item_share(numbered, engine),
-            "distributions": distributions(numbered, engine),
-        },
+        {**report, "warnings": warnings_about(report)},
     )
 
 
@@ -218,7 +222,7 @@ def _loaded(path: Path, name: str) -> pa.Table:
 
 
 def _log_summary(report: dict[str, Any]) -> None:
-    """Log what came of the corpus in two lines."""
+    """Log what came of the corpus in two lines, and what is seldom meant."""
     rows, catalogue, splits = report["rows"], report["catalogue"], report["splits"]
     logger.info(
         "%d of %d interactions kept: %d users, %d items, split by %s",
@@ -229,5 +233,5 @@ def _log_summary(report: dict[str, Any]) -> None:
         report["split"],
     )
     logger.info("samples: %s", ", ".join(f"{part['samples']} {name}" for name, part in splits.items()))
-    if splits["test"]["samples"] == 0:
-        logger.warning("no user has a test interaction, so that nothing can be evaluated")
+    for sentence in report["warnings"]:
+        logger.warning("%s", sentence)

@@ -12,25 +12,41 @@ from coresift.corpus.column_checks import (
     check_some_readable,
     check_types,
     holds_integers,
+    is_id,
     is_number_or_text,
     is_text,
     is_time,
+    written_fractions,
 )
 from coresift.corpus.engine import Engine
+from coresift.corpus.numeric_times import NumericTimes, numeric_times
 from coresift.corpus.rejections import REASON, first_reason, kept, rejected
 from coresift.corpus.sources import Source, open_source
 from coresift.corpus.staging import FAULT, SOURCE_ROW
-from coresift.corpus.values import TIMESTAMP_UNITS, has_size_of, identifier, is_missing, milliseconds, number
+from coresift.corpus.values import (
+    identifier,
+    identifier_problems,
+    is_missing,
+    milliseconds,
+    number,
+    with_text_of_bytes,
+)
+from coresift.corpus.written_times import is_ambiguous
 
 IN_ORDER = ("timestamp", "given_position", SOURCE_ROW)
 """Columns that order interactions: by time, ties by the position that came with the data, then by row."""
 
 _TYPES = {
+    "user_id": (is_id, "numbers or text"),
+    "item_id": (is_id, "numbers or text"),
     "timestamp": (is_time, "numbers, dates or text"),
     "position": (is_number_or_text, "numbers"),
     "rating": (is_number_or_text, "numbers"),
     "split": (is_text, "text"),
 }
+
+_REQUIRED = ("user_id", "item_id")
+_OPTIONAL = tuple(name for name in _TYPES if name not in _REQUIRED)
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class InteractionLog:
         order: ``timestamp`` or ``position``: what orders a user's interactions.
         timestamp_unit: Unit of numeric timestamps; None without timestamps.
         integer_users: Whether user ids are numbers, which are ordered as such.
+        surprises: Number of values that are read as another than they are written, by what they are.
     """
 
     source: Source
@@ -55,6 +72,7 @@ class InteractionLog:
     order: str
     timestamp_unit: str | None
     integer_users: bool
+    surprises: dict[str, int]
 
 
 def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp_unit: str = "auto") -> InteractionLog:
@@ -76,8 +94,8 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
     table = _open_log(source, engine)
     n_rows = check_not_empty(table, source, engine)
     order = _order_column(table, engine)
-    unit = _unit(table, engine, timestamp_unit) if order == "timestamp" else None
-    values = _parsed(table, unit or "ms", sized=timestamp_unit == "auto")
+    numbers = numeric_times(table, engine, timestamp_unit) if order == "timestamp" else None
+    values = _parsed(table, numbers or NumericTimes("ms", sized=timestamp_unit == "auto"))
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             check_some_readable(table, source, engine, name=name, value=values[name])
@@ -88,14 +106,16 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
         rejected=rejected(rows, source),
         n_rows=n_rows,
         order=order,
-        timestamp_unit=unit,
+        timestamp_unit=numbers.unit if numbers else None,
         integer_users=holds_integers(table["user_id"], source, engine),
+        surprises=_surprises(table, engine, numbers),
     )
 
 
 def _open_log(source: Source, engine: Engine) -> ir.Table:
     """Open the source and check its columns."""
-    table = open_source(source, engine, required=("user_id", "item_id"), optional=tuple(_TYPES))
+    table = open_source(source, engine, required=_REQUIRED, optional=_OPTIONAL)
+    table = with_text_of_bytes(table, _TYPES)
     if "timestamp" not in table.columns and "position" not in table.columns:
         raise ValueError(
             f"{source.label} has no column timestamp and no column position, so its interactions have no order: "
@@ -114,37 +134,47 @@ def _order_column(table: ir.Table, engine: Engine) -> str:
     return "timestamp"
 
 
-def _unit(table: ir.Table, engine: Engine, requested: str) -> str:
-    """Return the unit of numeric timestamps: the one asked for, or that of most of them."""
-    column = table["timestamp"]
-    if requested != "auto" or column.type().is_temporal():
-        return "ms" if column.type().is_temporal() else requested
-    sizes = {unit: has_size_of(number(column), unit).cast("int64").sum() for unit in TIMESTAMP_UNITS}
-    counts = engine.rows(table.agg(**sizes))[0]
-    return max(TIMESTAMP_UNITS, key=lambda unit: int(str(counts[unit] or 0)))
+def _surprises(table: ir.Table, engine: Engine, numbers: NumericTimes | None) -> dict[str, int]:
+    """Count values that are read as another than they are written."""
+    n_dates = numbers.n_dates if numbers else 0
+    dates = {"timestamp written as in 20200131": n_dates} if n_dates else {}
+    return {**written_fractions(table, engine, *_REQUIRED), **dates}
 
 
-def _parsed(table: ir.Table, unit: str, *, sized: bool) -> dict[str, ir.Column]:
+def _parsed(table: ir.Table, numbers: NumericTimes) -> dict[str, ir.Column]:
     """Return the values of the contract's columns, null where they are absent or unreadable."""
     present = table.columns
-    timestamp = milliseconds(table["timestamp"], unit, sized=sized) if "timestamp" in present else ibis.null("int64")
+    timestamp = ibis.null("int64")
+    if "timestamp" in present:
+        column = table["timestamp"]
+        if column.type().is_string() and not numbers.written:
+            column = number(column)  # so that no engine hands its rows to Python, which reads written times
+        timestamp = milliseconds(column, numbers.unit, sized=numbers.sized, dated=numbers.dated)
     return {
         "user": identifier(table["user_id"]),
         "item": identifier(table["item_id"]),
         "timestamp": timestamp,
         "position": number(table["position"]) if "position" in present else ibis.null("float64"),
         "rating": number(table["rating"]) if "rating" in present else ibis.null("float64"),
-        "split": table["split"].cast("string") if "split" in present else ibis.null("string"),
+        "split": _split(table["split"]) if "split" in present else ibis.null("string"),
     }
+
+
+def _split(column: ir.Column) -> ir.StringColumn:
+    """Return names of splits in small letters; null where there is none."""
+    name = column.cast("string")
+    return ibis.ifelse(is_missing(name), ibis.null("string"), name.strip().lower())
 
 
 def _with_reasons(table: ir.Table, values: dict[str, ir.Column], known_items: ir.Table, order: str) -> ir.Table:
     """Return parsed rows with the dense ids of their items, and why those that cannot be used cannot."""
     problems = {
-        "missing user_id": values["user"].isnull(),
-        "missing item_id": values["item"].isnull(),
+        **identifier_problems(table["user_id"], "user_id"),
+        **identifier_problems(table["item_id"], "item_id"),
         f"missing {order}": is_missing(table[order]),
     }
+    if "timestamp" in table.columns and table["timestamp"].type().is_string():
+        problems["ambiguous timestamp"] = is_ambiguous(table["timestamp"].strip())
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             problems[f"unreadable {name}"] = ~is_missing(table[name]) & values[name].isnull()

@@ -1,4 +1,4 @@
-"""Items that a user never met, drawn by integer arithmetic on ids, so that every engine draws the same."""
+"""Items that a user has not met, drawn by integer arithmetic on ids, so that every engine draws the same."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ def drawn_items(user_id: ir.Value, position: ir.Value, draw: ir.Value, *, seed: 
 
 
 def negative_targets(targets: ir.Table, interactions: ir.Table, *, negatives: int, seed: int, n_items: int) -> ir.Table:
-    """Draw, for every liked impression, items that its user never interacts with in any split.
+    """Draw, for every liked impression, items that its user does not interact with up to its split.
 
-    Twice as many items as needed, and some, are drawn, and those that fit are kept in the order of their draw; a user
-    who met nearly every item may therefore get fewer.
+    What a user does in a later split is not known to an earlier one: were its items spared, the draws would tell a
+    model what the user never gets to dislike. Twice as many items as needed, and some, are drawn, and those that fit
+    are kept in the order of their draw; a user who met nearly every item may therefore get fewer.
 
     Args:
-        targets: Click targets.
+        targets: Click targets, with split.
         interactions: The table of that contract.
         negatives: Items per liked impression.
         seed: Seed.
@@ -51,8 +52,8 @@ def negative_targets(targets: ir.Table, interactions: ir.Table, *, negatives: in
     drawn = liked.mutate(draw=ibis.range(0, 2 * negatives + _SPARE).unnest())
     items = drawn_items(drawn["user_id"], drawn["first_position"], drawn["draw"], seed=seed, n_items=n_items)
     drawn = drawn.mutate(item_id=items)
-    met = interactions.select("user_id", "item_id").distinct()
-    unknown = drawn.anti_join(met, ["user_id", "item_id"])
+    met = interactions.group_by("user_id", "item_id").agg(met_in=interactions["split"].min())
+    unknown = drawn.anti_join(met, ["user_id", "item_id", drawn["split"] >= met["met_in"]])
     impression = ["user_id", "first_position"]
     again = ibis.row_number().over(group_by=[*impression, "item_id"], order_by="draw")
     first = unknown.mutate(again=again).filter(ibis._["again"] == 0)

@@ -23,9 +23,10 @@ class IngestionOptions:
         samples: Ranking with the training targets ``last``, ``sliding_window`` or ``all_prefixes``; or ``click``: one
             sample per interaction in every split, with label 0 or 1.
         min_history: Shortest history of a training sample, in interactions.
-        max_history: Longest history of a training sample, and of every click sample, in interactions; 0 keeps all.
+        max_history: Longest history of a training sample, and of every click sample, in interactions; 0 keeps all, but
+            of ``all_prefixes`` and ``click`` no more than the latest 1,000.
         positive_rating: Clicks: lowest rating of label 1.
-        negatives: Clicks: items that the user never met, added with label 0 to every impression of label 1.
+        negatives: Clicks: items the user has not met up to its split, added with label 0 per impression of label 1.
         min_rating: Interactions rated lower, or not at all, are dropped; None keeps all.
         from_time: Interactions before this ISO 8601 time (UTC) are dropped; None keeps all.
         until_time: Interactions at or after this time are dropped; None keeps all.

@@ -54,6 +54,8 @@ def held_out_targets(counted: ir.Table) -> ir.Table:
         n_known=rows["n_before_1"].min(),
         in_order=in_order,
     )
+    # Before a user's first validation target lies no other, so that n_known would do for validation too: the two agree
+    # even where splits interleave, because both count neither later splits nor what comes after the target.
     is_test = grouped["split"] == SPLITS["test"]
     return grouped.select(
         "user_id",

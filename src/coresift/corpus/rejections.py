@@ -18,6 +18,9 @@ REASON = "_coresift_reason"
 REPEATED = "repeated"
 """First word of the reasons that do not count towards too many rejected rows, because nothing is lost with the row."""
 
+INEXACT = ("inexact", "fractional")
+"""First words of the reasons of ids that are numbers, but no whole ones that can be told apart."""
+
 
 def first_reason(conditions: Mapping[str, ir.BooleanColumn]) -> ir.StringColumn:
     """Return the first reason, in the order given, whose condition holds for a row; null if none does."""
@@ -56,8 +59,10 @@ def check_rejected_share(
     n_lost = sum(count for reason, count in counts.items() if not reason.startswith(REPEATED))
     if n_lost > limit * n_rows:
         listed = ", ".join(f"{row['n']} {row['reason']} (first in row {row['first']})" for row in reasons)
+        exact = any(reason.startswith(INEXACT) for reason in counts)
+        repair = "write ids as integers or as text" if exact else "repair the data"
         raise ValueError(
-            f"{source.label}: {n_lost} of {n_rows} rows cannot be used: {listed}; repair the data, "
+            f"{source.label}: {n_lost} of {n_rows} rows cannot be used: {listed}; {repair}, "
             f"or raise ingestion.max_rejected_share above {limit:g}."
         )
     return counts

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from coresift.corpus.click_targets import click_targets
 from coresift.corpus.engine import Engine
-from coresift.corpus.histories import with_counts_before, with_histories
+from coresift.corpus.histories import bound_of, with_counts_before, with_histories
 from coresift.corpus.negatives import negative_targets
 from coresift.corpus.numbering import with_number
 from coresift.corpus.ranking_targets import RankingTargets, held_out_targets, training_targets
@@ -33,7 +33,20 @@ class SampleOptions:
     seed: int = 0
 
 
-def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions, *, n_items: int) -> ir.Table:
+@dataclass(frozen=True)
+class Samples:
+    """Samples that were made.
+
+    Attributes:
+        rows: The table of the contract ``samples``, unordered.
+        n_cut: Number of histories that were cut although no length was asked for.
+    """
+
+    rows: ir.Table
+    n_cut: int
+
+
+def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions, *, n_items: int) -> Samples:
     """Make the samples of all splits.
 
     For ranking, a training sample has one target, and as history the training interactions before it; a validation
@@ -47,7 +60,8 @@ def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions,
         n_items: Number of items in the catalogue, of which negatives are drawn.
 
     Returns:
-        The table of the contract ``samples``, unordered.
+        The samples. Where every interaction is a sample and ``max_history`` is 0, histories hold no more than the
+        latest ``LONGEST_UNASKED`` interactions, so that one long sequence costs no more than many short ones.
 
     Raises:
         ValueError: If a sliding window has no length.
@@ -58,20 +72,22 @@ def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions,
     counted = engine.materialise(with_counts_before(interactions))
     if options.samples == "click":
         targets = engine.materialise(_click_targets(counted, options, n_items))
+        longest, n_cut = bound_of(targets, engine, longest)
         made = with_histories(targets, counted, engine, seen_until=(0, 1, 2), longest=longest)
     else:
         training = _long_enough(training_targets(counted, options.samples, longest), options.min_history)
+        longest, n_cut = bound_of(training, engine, longest) if options.samples != "last" else (longest, 0)
         held_out = with_histories(held_out_targets(counted), counted, engine, seen_until=(0, 1), longest=0)
         made = with_histories(training, counted, engine, seen_until=(0,), longest=longest).union(held_out)
     made = engine.materialise(made)
     bucket = made["split"].cast("int64") * _USERS + made["user_id"] // _USERS_PER_BUCKET
     in_order = ("split", "user_id", "first_position", "draw")
     numbered = with_number(made, "sample_id", engine, bucket=bucket, order_by=in_order)
-    return numbered.drop("first_position", "seen_until", "n_history", "draw")
+    return Samples(numbered.drop("first_position", "seen_until", "n_history", "draw"), n_cut)
 
 
 def _click_targets(counted: ir.Table, options: SampleOptions, n_items: int) -> ir.Table:
-    """Return impressions and, if asked for, items that their users never met."""
+    """Return impressions and, if asked for, items that their users have not met."""
     targets = _long_enough(click_targets(counted, options.positive_rating), options.min_history)
     if options.negatives == 0:
         return targets

@@ -18,6 +18,9 @@ SPLITS = {"train": 0, "valid": 1, "test": 2}
 """Numbers of the splits."""
 
 SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
+BY_USER = ("per_user_time", "leave_one_out")
+"""Methods that hold out each user's own latest interactions, whenever they were."""
+
 _HOUR = 3_600_000
 _HELD_OUT = 10
 """One part in ten goes to validation and one to test."""

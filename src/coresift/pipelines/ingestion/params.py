@@ -39,11 +39,17 @@ class IngestionParameters(StrictParameters):
     )
     min_history: int = Field(1, ge=0, description="Shortest history of a training sample, in interactions.")
     max_history: int = Field(
-        0, ge=0, description="Longest history of a training sample, and of every click sample; 0 keeps all."
+        0,
+        ge=0,
+        description="Longest history of a training sample, and of every click sample; 0 keeps all, but "
+        "of all_prefixes and click no more than the latest 1,000.",
     )
     positive_rating: float = Field(4.0, description="Clicks: lowest rating of label 1 and of a preferred item.")
     negatives: int = Field(
-        0, ge=0, le=1000, description="Clicks: items the user never met, added with label 0 per impression of label 1."
+        0,
+        ge=0,
+        le=1000,
+        description="Clicks: items the user has not met, added with label 0 per impression of label 1.",
     )
     min_rating: float | None = Field(None, description="Interactions rated lower or not at all are dropped.")
     from_time: Moment = Field(None, description="Interactions before this ISO 8601 time (UTC) are dropped.")
