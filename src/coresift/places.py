@@ -20,6 +20,8 @@ from yaml import YAMLError
 
 PLACES = ("data_dir", "raw_dir")
 LOCAL_PROTOCOLS = ("file", "local")
+LONGEST_NAME, LONGEST_PATH = 255, 4096
+"""Bytes that file systems allow."""
 LONGEST_BELOW = 200
 """Characters of the longest path that a run makes below its data folder, generously."""
 
@@ -123,8 +125,10 @@ def check_writable(name: str, place: str, targets: Iterable[str]) -> None:
     """
     if "://" in place:
         return
+    from coresift.storage import WORK_FOLDER_NAME
+
     folder = Path(place)
-    wanted = {folder, *(path for path in map(Path, targets) if folder in path.parents)}
+    wanted = {folder / WORK_FOLDER_NAME, *(path for path in map(Path, targets) if folder in path.parents)}
     try:
         for existing in sorted({_nearest(path) for path in wanted}):
             with tempfile.TemporaryDirectory(prefix=".coresift-", dir=existing):
@@ -143,9 +147,8 @@ def _nearest(path: Path) -> Path:
     """
     # `lstat` sees a link that leads nowhere, where `exists` would take its name for a free one.
     found = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
-    limit = os.pathconf("/", "PC_NAME_MAX")
-    if any(len(os.fsencode(part)) > limit for part in path.parts) or (
-        len(os.fsencode(path)) + LONGEST_BELOW > os.pathconf("/", "PC_PATH_MAX")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts) or (
+        len(os.fsencode(path)) + LONGEST_BELOW > LONGEST_PATH
     ):
         raise OSError("the name is too long")
     if not found.exists():
