@@ -14,7 +14,7 @@ from typing import Any
 from unicodedata import category
 
 from fsspec import get_filesystem_class
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -35,6 +35,11 @@ def read_parameters(loader: OmegaConfigLoader) -> dict[str, Any]:
     own = Path(loader.conf_source) / "local"
     try:
         raw = loader["parameters"]
+        if "data_dir" not in raw:
+            raise MissingConfigException(
+                f"'{loader.conf_source}' holds no parameters that Kedro finds: it takes [, ], * and ? in the path of a "
+                f"configuration for a pattern, so that the project must lie elsewhere"
+            )
         if not own.is_dir():
             return raw
         local = loader.load_and_merge_dir_config(str(own), loader.config_patterns["parameters"], "parameters", set())
@@ -44,6 +49,8 @@ def read_parameters(loader: OmegaConfigLoader) -> dict[str, Any]:
             f"parameter '{error.full_key}' cannot be read ({reason}): '${{' begins a reference to another value, so "
             f"that no name can hold it"
         ) from error
+    except MissingConfigException as error:
+        raise ValueError(str(error)) from error
     except YAMLError as error:
         raise ValueError(f"the parameters cannot be read: {' '.join(str(error).split())}") from error
     return _merged(raw, local)

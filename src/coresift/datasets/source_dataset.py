@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -52,16 +53,16 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = filepath
-        self._name = name
+        self._filepath = _text("filepath", filepath)
+        self._name = _text("name", name)
         self._reading: dict[str, Any] = {
             "format": format,
             "part": part,
-            "columns": columns,
-            "delimiter": delimiter,
+            "columns": columns and {own: _text(f"columns.{own}", other) for own, other in columns.items()},
+            "delimiter": delimiter if delimiter is None else _text("delimiter", delimiter),
             "checksum": checksum,
-            "cache": cache,
-            "database_table": database_table,
+            "cache": cache if cache is None else _text("cache", cache),
+            "database_table": database_table if database_table is None else _text("database_table", database_table),
         }
         self._optional = optional
         self.metadata = metadata
@@ -91,3 +92,14 @@ class SourceDataset(AbstractDataset[None, "Source"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "name": self._name, "optional": self._optional, **self._reading}
+
+
+def _text(argument: str, value: object) -> str:
+    """Return a name as text, also where a catalog holds a whole number, such as a year or a column of no header.
+
+    Raises:
+        DatasetError: If the catalog holds something else that was a name before it was read.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | os.PathLike):
+        raise DatasetError(f"'{argument}' is {value!r} in the catalog, which is no text: put it into quotes")
+    return str(value)
