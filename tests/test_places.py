@@ -201,6 +201,20 @@ def test_a_file_in_the_place_of_a_dataset_is_noticed_before_anything_is_computed
     assert not (tmp_path / "data" / "intermediate").exists()
 
 
+def test_a_configuration_that_kedro_cannot_find_is_named(project_root: Path, tmp_path: Path) -> None:
+    conf = shutil.copytree(project_root / "conf", tmp_path / "project[1]" / "conf")
+    bootstrap_project(project_root)
+    with pytest.raises(ValueError, match=r"project\[1\]/conf' holds no parameters .* must lie elsewhere"):
+        KedroSession.create(project_root, conf_source=str(conf)).load_context()
+
+
+@pytest.mark.parametrize("name", [".work", "primary"])
+def test_a_file_where_folders_shall_be_is_in_the_way(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("a file")
+    with pytest.raises(ValueError, match=f"{name}' is a file"):
+        check_writable("data_dir", str(tmp_path), [f"{tmp_path}/primary/items.parquet"])
+
+
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     check_writable("data_dir", f"{tmp_path}/data", [f"{tmp_path}/data/primary/items.parquet", "/elsewhere"])

@@ -14,12 +14,14 @@ from typing import Any
 from unicodedata import category
 
 from fsspec import get_filesystem_class
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 PLACES = ("data_dir", "raw_dir")
 LOCAL_PROTOCOLS = ("file", "local")
+LONGEST_NAME, LONGEST_PATH = 255, 4096
+"""Bytes that file systems allow."""
 LONGEST_BELOW = 200
 """Characters of the longest path that a run makes below its data folder, generously."""
 
@@ -33,6 +35,11 @@ def read_parameters(loader: OmegaConfigLoader) -> dict[str, Any]:
     own = Path(loader.conf_source) / "local"
     try:
         raw = loader["parameters"]
+        if "data_dir" not in raw:
+            raise MissingConfigException(
+                f"'{loader.conf_source}' holds no parameters that Kedro finds: it takes [, ], * and ? in the path of a "
+                f"configuration for a pattern, so that the project must lie elsewhere"
+            )
         if not own.is_dir():
             return raw
         local = loader.load_and_merge_dir_config(str(own), loader.config_patterns["parameters"], "parameters", set())
@@ -42,6 +49,8 @@ def read_parameters(loader: OmegaConfigLoader) -> dict[str, Any]:
             f"parameter '{error.full_key}' cannot be read ({reason}): '${{' begins a reference to another value, so "
             f"that no name can hold it"
         ) from error
+    except MissingConfigException as error:
+        raise ValueError(str(error)) from error
     except YAMLError as error:
         raise ValueError(f"the parameters cannot be read: {' '.join(str(error).split())}") from error
     return _merged(raw, local)
@@ -123,8 +132,10 @@ def check_writable(name: str, place: str, targets: Iterable[str]) -> None:
     """
     if "://" in place:
         return
+    from coresift.storage import WORK_FOLDER_NAME
+
     folder = Path(place)
-    wanted = {folder, *(path for path in map(Path, targets) if folder in path.parents)}
+    wanted = {folder / WORK_FOLDER_NAME, *(path for path in map(Path, targets) if folder in path.parents)}
     try:
         for existing in sorted({_nearest(path) for path in wanted}):
             with tempfile.TemporaryDirectory(prefix=".coresift-", dir=existing):
@@ -143,9 +154,8 @@ def _nearest(path: Path) -> Path:
     """
     # `lstat` sees a link that leads nowhere, where `exists` would take its name for a free one.
     found = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
-    limit = os.pathconf("/", "PC_NAME_MAX")
-    if any(len(os.fsencode(part)) > limit for part in path.parts) or (
-        len(os.fsencode(path)) + LONGEST_BELOW > os.pathconf("/", "PC_PATH_MAX")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts) or (
+        len(os.fsencode(path)) + LONGEST_BELOW > LONGEST_PATH
     ):
         raise OSError("the name is too long")
     if not found.exists():

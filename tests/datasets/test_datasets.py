@@ -21,6 +21,7 @@ from coresift.datasets import (
     ModelDirectoryDataset,
     PeftAdapterDataset,
     ShardedTensorDataset,
+    SourceDataset,
     TensorDictDataset,
     TextDataset,
 )
@@ -215,3 +216,16 @@ def test_figures_are_found_below_a_folder_of_any_name(tmp_path: Path) -> None:
     dataset.save(Figure())
     assert dataset.exists()
     assert dataset.list_versions(full_path=False) == ["2026-01-01"]
+
+
+def test_names_of_raw_data_may_look_like_numbers_in_a_catalog() -> None:
+    source = SourceDataset(
+        filepath=2018, name="raw_items", format="csv", columns={"item_id": 0, "title": 1}, database_table=2024
+    ).load()
+    assert (source.path, source.columns, source.database_table) == ("2018", {"item_id": "0", "title": "1"}, "2024")
+
+
+@pytest.mark.parametrize("arguments", [{"filepath": 1e3}, {"filepath": True}, {"columns": {"item_id": None}}])
+def test_what_was_a_name_before_it_was_read_is_named(arguments: dict[str, Any]) -> None:
+    with pytest.raises(DatasetError, match="put it into quotes"):
+        SourceDataset(**{"filepath": "items.csv", "name": "raw_items", **arguments})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -56,18 +57,18 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._filepath = filepath
-        self._name = name
+        self._filepath = _text("filepath", filepath)
+        self._name = _text("name", name)
         self._reading: dict[str, Any] = {
             "format": format,
             "part": part,
-            "columns": columns,
-            "delimiter": delimiter,
+            "columns": columns and {own: _text(f"columns.{own}", other) for own, other in columns.items()},
+            "delimiter": delimiter if delimiter is None else _text("delimiter", delimiter),
             "quote": quote,
             "escape": escape,
             "checksum": checksum,
-            "cache": cache,
-            "database_table": database_table,
+            "cache": cache if cache is None else _text("cache", cache),
+            "database_table": database_table if database_table is None else _text("database_table", database_table),
         }
         self._optional = optional
         self.metadata = metadata
@@ -88,13 +89,15 @@ class SourceDataset(AbstractDataset[None, "Source"]):
 
     def identity(self, run: str) -> object:
         """Return what stands for the raw content in a lineage: the content of local files, else the run that reads."""
+        from coresift.corpus.addresses import local_path
         from coresift.storage import fingerprint
 
-        place = Path(self._filepath)
-        if not self._is_there():
-            return None
-        if "://" in self._filepath:
+        location = local_path(self._filepath)
+        if "://" in location:
             return run
+        place = Path(location)
+        if not place.exists():
+            return None
         files = [place] if place.is_file() else sorted(file for file in place.iterdir() if file.is_file())
         return fingerprint(self._reading, [file.name for file in files], files)
 
@@ -108,3 +111,14 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         from coresift.corpus.addresses import masked
 
         return {"filepath": masked(self._filepath), "name": self._name, "optional": self._optional, **self._reading}
+
+
+def _text(argument: str, value: object) -> str:
+    """Return a name as text, also where a catalog holds a whole number, such as a year or a column of no header.
+
+    Raises:
+        DatasetError: If the catalog holds something else that was a name before it was read.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | os.PathLike):
+        raise DatasetError(f"'{argument}' is {value!r} in the catalog, which is no text: put it into quotes")
+    return str(value)

@@ -147,7 +147,7 @@ def measure_rankings(
         metrics["slices"] = evaluate_slices(rankings, samples, interactions, cold_below=parameters.cold_below, **draws)
         metrics["priors"] = recommender_priors + baseline_priors
     if parameters.compare_with:
-        other = read_user_metrics(Path(parameters.compare_with))
+        other = read_user_metrics(Path(parameters.compare_with).expanduser())
         metrics["other_run"] = compare_runs(user_metrics, other, **draws)
     facts = corpus_facts(interactions, items, samples) | {"Recommender": recommender.name, "Seed": seed.root}
     return user_metrics, metrics, write_report(metrics, facts), plot_intervals(metrics)
