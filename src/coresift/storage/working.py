@@ -113,6 +113,21 @@ def leave_work() -> None:
         claim.lock.release()
 
 
+def work_in_progress(data_dir: Path) -> list[str]:
+    """Return the names of the work folders in a local data folder that other processes work in right now."""
+    busy = []
+    for file in sorted((data_dir.absolute() / WORK_FOLDER_NAME).glob(".*.lock")):
+        folder = file.with_name(file.name.removeprefix(".").removesuffix(".lock"))
+        if folder in _claims:
+            continue
+        lock = FileLock.take(file)
+        if lock is None:
+            busy.append(folder.name)
+        else:
+            lock.release()
+    return busy
+
+
 def _claim(folder: Path, plain_name: str) -> bool:
     """Return whether a folder is, or now becomes, this thread's own."""
     held = _claims.get(folder)
