@@ -142,6 +142,8 @@ def test_what_another_account_made_is_not_taken_over(tmp_path, monkeypatch):
     leave_work()
     os.chown(planted, 65534, 65534)
     assert work_folder(str(tmp_path), "finetuning", 1) != planted
+    finish_work()
+    assert planted.is_dir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     os.chown(private_temporary_folder(), 65534, 65534)
     with pytest.raises(ValueError, match="open to another account"):
