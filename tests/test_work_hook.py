@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,26 @@ def test_work_that_is_handed_over_by_its_path_stays(tmp_path):
     )
     assert found["found"].load()
     assert len(work(tmp_path)) == 1
+
+
+def test_work_of_a_node_in_another_thread_stays_its_own(tmp_path):
+    started, ended, made = threading.Event(), threading.Event(), []
+
+    def beside():
+        made.append(work_folder(str(tmp_path), "beside", 1))
+        started.set()
+        ended.wait(60)
+        made.append(work_folder(str(tmp_path), "beside", 1))
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    started.wait(60)
+    run(tmp_path)
+    run(tmp_path, model=MemoryDataset(copy_mode="assign"), then=lambda folder: folder.name)
+    assert work_folder(str(tmp_path), "beside", 1) != made[0]
+    ended.set()
+    thread.join()
+    assert made[0] == made[1]
 
 
 def test_other_work_stays(tmp_path):

@@ -12,6 +12,7 @@ import torch
 
 from coresift.personalization.forgetting import forget_user
 from coresift.storage import Lineage, Location, Shards, Tensors, read_tensors, write_lineage, write_tensors
+from coresift.storage.ownership import FileLock
 
 OLD, NEW, LATER = "2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z", "2026-03-01T00.00.00.000Z"
 
@@ -78,6 +79,17 @@ def test_every_row_of_the_user_goes_and_no_other(data_dir):
     assert not (data_dir / ".work").exists()
     assert done.rows["primary/samples.parquet/" + NEW + "/samples.parquet"] == 2
     assert "exports/user_lora/" + NEW + "/1" in done.rows
+
+
+def test_nothing_is_forgotten_while_a_run_is_at_work(data_dir):
+    running = FileLock.take(data_dir / ".work" / ".finetuning-1.lock")
+    with pytest.raises(ValueError, match=r"a run works in .* \(finetuning-1\) .*: wait until it ends"):
+        forget_user(data_dir, "ann")
+    assert (data_dir / ".work" / "finetuning-1").is_dir()
+    assert column(data_dir, "primary", "samples.parquet", NEW, "sample_id") == list(range(6))
+    running.release()
+    forget_user(data_dir, "ann")
+    assert not (data_dir / ".work").exists()
 
 
 def test_ids_stay_dense_but_say_nothing_of_the_user(data_dir):

@@ -14,7 +14,13 @@ import pytest
 
 from coresift.storage import discard_left_overs, fresh_folder, owned_folder
 from coresift.storage.ownership import LOCK_NAME, FileLock
-from coresift.storage.working import finish_work, leave_work, private_temporary_folder, work_folder
+from coresift.storage.working import (
+    finish_work,
+    leave_work,
+    private_temporary_folder,
+    work_folder,
+    work_in_progress,
+)
 
 IN_ANOTHER_PROCESS = """
 import sys
@@ -78,6 +84,15 @@ def test_finished_work_and_what_killed_runs_left_of_it_are_deleted_and_nothing_e
     alive.kill()
 
 
+def test_only_what_other_processes_work_in_is_in_progress(tmp_path):
+    assert work_in_progress(tmp_path) == []
+    own, alive = work_folder(str(tmp_path), "norms", 2), Run("work", tmp_path)
+    assert work_in_progress(tmp_path) == [alive.folder.name]
+    alive.kill()
+    assert work_in_progress(tmp_path) == []
+    assert own.is_dir()
+
+
 def test_another_thread_is_another_owner_until_it_ends(tmp_path):
     seen = []
 
@@ -127,6 +142,8 @@ def test_what_another_account_made_is_not_taken_over(tmp_path, monkeypatch):
     leave_work()
     os.chown(planted, 65534, 65534)
     assert work_folder(str(tmp_path), "finetuning", 1) != planted
+    finish_work()
+    assert planted.is_dir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     os.chown(private_temporary_folder(), 65534, 65534)
     with pytest.raises(ValueError, match="open to another account"):

@@ -25,7 +25,7 @@ from coresift.personalization.stored_files import (
     unfinished,
 )
 from coresift.personalization.user_rows import UnknownOriginError, UserRows
-from coresift.storage import Tensors, atomic_file, read_table, read_tensors, write_tensors
+from coresift.storage import Tensors, atomic_file, read_table, read_tensors, work_in_progress, write_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,14 @@ def forget_user(data_dir: Path, raw_id: str) -> Forgotten:
         raw_id: The user's id as the raw data has it.
 
     Raises:
-        ValueError: If no version of the data knows the user.
+        ValueError: If no version of the data knows the user, or a run that may hold the user's rows is at work.
     """
+    busy = work_in_progress(data_dir)
+    if busy:
+        raise ValueError(
+            f"a run works in '{data_dir}' ({', '.join(busy)}) and may hold the user's rows: wait until it ends, or "
+            "stop it"
+        )
     files = stored_files(data_dir)
     numberings = numberings_of(files, raw_id)
     if all(numbering.user_id == NOBODY for numbering in numberings):

@@ -98,7 +98,8 @@ def finish_work() -> None:
     for folder, claim in list(_claims.items()):
         if claim.owner is not _this_thread():
             continue
-        for equal_work in {folder, *folder.parent.glob(f"{claim.plain_name}*")}:
+        equal_works = (path for path in folder.parent.glob(f"{claim.plain_name}*") if _is_own(path.lstat()))
+        for equal_work in {folder, *equal_works}:
             lock = claim.lock if equal_work == folder else FileLock.take(_lock_file(equal_work))
             if lock is not None:
                 discard(equal_work)
@@ -107,10 +108,26 @@ def finish_work() -> None:
 
 
 def leave_work() -> None:
-    """Give up every work folder of this process as it is, for a later run to go on with."""
-    while _claims:
-        _, claim = _claims.popitem()
-        claim.lock.release()
+    """Give up the work folders of this thread and of threads that ended, as they are, for a later run."""
+    for folder, claim in list(_claims.items()):
+        if claim.owner is _this_thread() or not claim.owner.is_alive():
+            claim.lock.release()
+            del _claims[folder]
+
+
+def work_in_progress(data_dir: Path) -> list[str]:
+    """Return the names of the work folders in a local data folder that other processes work in right now."""
+    busy = []
+    for file in sorted((data_dir.absolute() / WORK_FOLDER_NAME).glob(".*.lock")):
+        folder = file.with_name(file.name.removeprefix(".").removesuffix(".lock"))
+        if folder in _claims:
+            continue
+        lock = FileLock.take(file)
+        if lock is None:
+            busy.append(folder.name)
+        else:
+            lock.release()
+    return busy
 
 
 def _claim(folder: Path, plain_name: str) -> bool:
@@ -121,7 +138,10 @@ def _claim(folder: Path, plain_name: str) -> bool:
     else:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock.take(_lock_file(folder))
-    if lock is None or not _is_private(folder):
+    if lock is None:
+        return False
+    if not _is_private(folder):
+        lock.release()
         return False
     _claims[folder] = _Claim(lock, _this_thread(), plain_name)
     return True
@@ -138,11 +158,15 @@ def _is_private(folder: Path) -> bool:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         found = folder.lstat()
-        trusted = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-        if not trusted or found.st_mode & _WRITABLE_BY_OTHERS:
+        if not _is_own(found) or found.st_mode & _WRITABLE_BY_OTHERS:
             return False
         folder.chmod(0o700)
     return True
+
+
+def _is_own(found: os.stat_result) -> bool:
+    """Whether something is a folder, and the user's."""
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 @cache
