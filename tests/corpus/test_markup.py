@@ -47,3 +47,11 @@ def test_what_only_looks_like_it_stays(title):
     assert clean_text(title) == title
 
 
+
+
+def test_an_item_whose_title_is_a_script_has_none(ingest_rows, sequences):
+    titles = {1: "<script>x()</script>", 2: "var aPageStart = (new Date()).getTime();", 3: "<b>Dune</b>", 4: "Ember"}
+    items = [{"item_id": item, "title": title} for item, title in titles.items()]
+    corpus = ingest_rows(sequences({1: [1, 2, 3, 4], 2: [4, 3, 2, 1]}), items, split="leave_one_out")
+    assert corpus.items["title"].to_pylist() == ["Item 1", "Item 2", "Dune", "Ember"]
+    assert corpus.report["catalogue"]["items_without_title"] == 2

@@ -202,8 +202,9 @@ def without_adapter(model: PreTrainedModel | PeftModel) -> AbstractContextManage
 
 @contextmanager
 def _without_peft_warnings() -> Iterator[None]:
-    """Silence peft's use of an attribute that transformers has renamed, and its notice of weights set apart here."""
+    """Silence peft's use of an attribute that transformers has renamed, and its notices of weights set apart here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*is_gradient_checkpointing")
         warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
+        warnings.filterwarnings("ignore", message="Model (has|with) `tie_word_embeddings=True`")
         yield
