@@ -47,8 +47,6 @@ def test_what_only_looks_like_it_stays(title):
     assert clean_text(title) == title
 
 
-
-
 def test_an_item_whose_title_is_a_script_has_none(ingest_rows, sequences):
     titles = {1: "<script>x()</script>", 2: "var aPageStart = (new Date()).getTime();", 3: "<b>Dune</b>", 4: "Ember"}
     items = [{"item_id": item, "title": title} for item, title in titles.items()]

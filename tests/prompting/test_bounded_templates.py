@@ -10,14 +10,20 @@ from coresift.prompting import PromptTemplates
 from coresift.prompting.templates import CompiledTemplates
 
 HISTORY = ["Ember Rally", "Frost Saga"] * 4
-GROWING = "{%% set own = namespace(x='ab') %%}{%% for i in range(60) %%}{%% set own.x = %s %%}{%% endfor %%}{{ own.x | length }}"
+GROWING = (
+    "{%% set own = namespace(x='ab') %%}{%% for i in range(60) %%}{%% set own.x = %s %%}{%% endfor %%}"
+    "{{ own.x | length }}"
+)
 TOO_MUCH = [
     "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
     "{% for a in range(9999) %}" + "the same text " * 100 + "{% endfor %}",
     "{% for a in range(9999) %}{{ range(9999) | sum }}{% endfor %}",
     "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
     *(GROWING % step for step in ("own.x ~ own.x", "own.x + own.x", "own.x | replace('a', own.x)")),
-    *(GROWING % step for step in ("own.x.join(own.x)", "[own.x, own.x] | join", "own.x * 2", "own.x.replace('a', own.x)")),
+    *(
+        GROWING % step
+        for step in ("own.x.join(own.x)", "[own.x, own.x] | join", "own.x * 2", "own.x.replace('a', own.x)")
+    ),
     "{% set own = namespace(x=3) %}{% for i in range(60) %}{% set own.x = own.x * own.x %}{% endfor %}",
     "{{ 'a' * 10 ** 9 }}",
     "{{ 10 ** 9 * [1] }}",
@@ -43,7 +49,9 @@ def rendered(source, history=HISTORY, user=None):
 
 @pytest.mark.parametrize("source", TOO_MUCH)
 def test_what_would_hang_or_fill_the_memory_is_refused(source):
-    with pytest.raises(ValueError, match=r"^template prompting.templates.prompt cannot be rendered: it loops, repeats or"):
+    with pytest.raises(
+        ValueError, match=r"^template prompting.templates.prompt cannot be rendered: it loops, repeats or"
+    ):
         rendered(source)
 
 
@@ -70,9 +78,11 @@ def test_whatever_else_fails_is_a_sentence_with_the_template_s_name(source):
         "{{ history | join('; ') }}\nNext:\n",
         "{% for title in history %}{{ loop.index }}/{{ loop.length }} {{ title | upper }}{% endfor %}",
         "{% for title in history if title != 'x' %}{{ title ~ '!' }}{% else %}none{% endfor %}",
-        "{{ user.age + 1 }} {{ '%d items' % history | length }} {{ '{:,}'.format(1234567) }} {{ 3 * 'ab' }} {{ 2 ** 10 }}",
+        "{{ user.age + 1 }} {{ '%d items' % history | length }} {{ '{:,}'.format(1234567) }} {{ 3 * 'ab' }}",
+        "{{ 2 ** 10 }}",
         "{% macro m(x) %}<{{ x }}>{% endmacro %}{% for title in history[:2] %}{{ m(title) }}{% endfor %}",
-        "{{ history | map('replace', ' ', '_') | join(',') | truncate(30) }} {{ user | tojson }} {{ '%.2f' | format(3.14) }}",
+        "{{ history | map('replace', ' ', '_') | join(',') | truncate(30) }}",
+        "{{ user | tojson }} {{ '%.2f' | format(3.14) }}",
         "{% for a in history %}{% for b in history %}{{ a }} and {{ b }}; {% endfor %}{% endfor %}",
         "{{ user.about | trim | replace('\n', ' ') }}",
     ],

@@ -60,7 +60,9 @@ def test_a_page_of_text_as_a_candidate_or_profile_is_cut_and_the_history_stays(d
     long = "Velvet " * 400
     samples = clicks([[0, 1]], [[5.0, 1.0]], [[5]], [1])
     users = pa.table({"user_id": pa.array([0, 1], pa.int32()), "about": [long, "short"]})
-    templates = ClickTemplates(prompt="{{ user.about }}|{{ liked | join }}|{{ disliked | join }}|{{ candidate.title }}?")
+    templates = ClickTemplates(
+        prompt="{{ user.about }}|{{ liked | join }}|{{ disliked | join }}|{{ candidate.title }}?"
+    )
     options = {"templates": templates, "users": users, "max_tokens": 96, "max_response_tokens": 12}
     items = toy_items([*toy_items()["title"].to_pylist()[:5], long])
     (row,) = render_prompts(samples, items, decoder, **options).to_pylist()

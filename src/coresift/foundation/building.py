@@ -49,7 +49,8 @@ def build_base_model(
         ``target``.
 
     Raises:
-        ValueError: If ``model`` is not a model or lacks tokens of its tokenizer, or there are fewer than two distinct titles to train on.
+        ValueError: If ``model`` is not a model or lacks tokens of its tokenizer, or there are fewer than two distinct
+            titles to train on.
     """
     if model is None and target.exists():
         return target

@@ -58,7 +58,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self._take(_size_of_result(operator, left, right))
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N805 - as Jinja2
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Jinja2
         """Call a method, a macro or a function."""
         if isinstance(__obj, (Macro, LoopContext, BlockReference)):
             __self._take(__self.static_size)
@@ -104,21 +104,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 class _CountedNodes(NodeTransformer):
     """Puts a filter that counts around what loops run over, and around joined texts."""
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - as Jinja2 names it
+    def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
         written = sum(len(data.data) for part in node.body for data in part.find_all(nodes.TemplateData))
         node.iter = _filtered(node.iter, "_looped", nodes.Const(1 + written, lineno=node.lineno))
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - as Jinja2 names it
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _filtered(node, "_sized")
 
 
-def _filtered(node: nodes.Expr, name: str, *arguments: nodes.Expr) -> nodes.Filter:
-    filtered = nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)
-    filtered.set_environment(node.environment)
-    return filtered
+def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    place = {"lineno": node.lineno, "environment": node.environment}
+    return nodes.Filter(node, name, list(arguments), [], None, None, **place)
 
 
 def _size(value: object) -> int:

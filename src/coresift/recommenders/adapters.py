@@ -175,9 +175,8 @@ def _say_untied(model: PreTrainedModel) -> None:
         config.tie_word_embeddings = False
     if type(model.config).from_dict(model.config.to_dict()).tie_word_embeddings:
         raise ValueError(
-            f"finetuning.merge: a head of model type {model.config.model_type} always shares the embedding's weight, so "
-            "that an update of it cannot be merged: set finetuning.merge to false, or take the head out of "
-            "adapter.targets"
+            f"finetuning.merge: the head of a {model.config.model_type} always shares the embedding's weight, so that "
+            "its update cannot be merged: set finetuning.merge to false, or take the head out of adapter.targets"
         )
     model.all_tied_weights_keys = {}
 

@@ -1,4 +1,4 @@
-"""The titles of a catalogue as a language model reads and writes them: within the budget that its prompts were cut to."""
+"""The titles of a catalogue as a language model reads and writes them: within the budget of its prompts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class CatalogueTitles:
         self.title_of_item = torch.tensor(row_of_wording)[torch.from_numpy(wording_of_item)]
         end = len(SequenceLayout.of(tokenizer).end)
         self.texts = [
-            tokenizer.decode(tokens[: len(tokens) - end]).strip() if responses.is_cut[first[row]] else wordings[first[row]]
+            tokenizer.decode(tokens[: len(tokens) - end]).strip()
+            if responses.is_cut[first[row]]
+            else wordings[first[row]]
             for row, tokens in enumerate(self.sequences)
         ]
 

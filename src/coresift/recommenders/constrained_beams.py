@@ -15,7 +15,6 @@ from coresift.recommenders.adapters import inner_model
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.token_trie import TokenTrie
 
-
 NEVER = -1e8
 """Below the log-likelihood of any sequence; the search starts spare beams even lower."""
 
