@@ -102,3 +102,14 @@ def test_the_table_is_sorted_and_small_integers():
     table = learn_semantic_ids(clustered(3, 4), options=SHORT)
     assert table["item_id"].to_pylist() == list(range(12))
     assert table.schema.field("codes").type == pa.list_(pa.int16())
+
+
+def test_more_items_of_one_text_than_a_code_counts_have_codes_of_their_own():
+    n_alike = 2**15 + 200
+    vectors = torch.eye(4).repeat_interleave(torch.tensor([n_alike, 1, 1, 1]), dim=0)
+    options = SemanticIdOptions(levels=1, codebook_size=2, latent=2, steps=8, batch_size=64)
+    table = learn_semantic_ids({"item_id": torch.arange(len(vectors)), "vector": vectors}, options=options)
+    codes = np.stack(table["codes"].to_numpy(zero_copy_only=False))
+    assert codes.dtype == np.int16
+    assert codes.min() == 0
+    assert len(np.unique(codes, axis=0)) == len(vectors)

@@ -54,3 +54,20 @@ def test_words_and_answers_are_the_user_s(decoder):
 def test_a_wrong_variable_names_the_section(decoder):
     with pytest.raises(ValueError, match=r"click_templates.prompt reads 'target', .* liked, disliked, candidate, user"):
         rendered(decoder, clicks([[0]], [[3.0]], [[5]], [0]), templates=ClickTemplates(prompt="{{ target }}"))
+
+
+def test_a_page_of_text_as_a_candidate_or_profile_is_cut_and_the_history_stays(decoder):
+    long = "Velvet " * 400
+    samples = clicks([[0, 1]], [[5.0, 1.0]], [[5]], [1])
+    users = pa.table({"user_id": pa.array([0, 1], pa.int32()), "about": [long, "short"]})
+    templates = ClickTemplates(
+        prompt="{{ user.about }}|{{ liked | join }}|{{ disliked | join }}|{{ candidate.title }}?"
+    )
+    options = {"templates": templates, "users": users, "max_tokens": 96, "max_response_tokens": 12}
+    items = toy_items([*toy_items()["title"].to_pylist()[:5], long])
+    (row,) = render_prompts(samples, items, decoder, **options).to_pylist()
+    about, liked, disliked, candidate = row["prompt"].split("|")
+    assert (liked, disliked) == ("Ember Rally", "Frost Saga II")
+    assert 0 < len(about) < 12 * len("Velvet ")
+    assert long.startswith(candidate[:-1])
+    assert row["prompt_length"] <= 96 - 12

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from toy_samples import TITLES, toy_items, toy_samples
+from transformers import ByT5Tokenizer
 
 from coresift.prompting import PromptTemplates, SequenceLayout, render_prompts
 
@@ -77,3 +79,28 @@ def test_lengths_that_cannot_be(decoder, encoder):
         render_prompts(samples, items, encoder, max_tokens=10, max_response_tokens=8)
     with pytest.raises(ValueError, match="leave no room"):
         render_prompts(samples, items, encoder, max_tokens=40, max_response_tokens=1)
+
+
+def test_a_tokenizer_without_offsets_cuts_a_text_too():
+    (row,) = render_prompts(
+        toy_samples([[0, 1]], [[2]]), toy_items([TITLES[0], LONG, *TITLES[2:]]), ByT5Tokenizer(), max_tokens=128
+    ).to_pylist()
+    assert row["prompt"].startswith("Velvet Velvet")
+    assert row["prompt"].endswith("\nNext:\n")
+    assert 128 - 32 - 8 <= row["prompt_length"] <= 128 - 32
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder", "chat"])
+def test_the_names_of_control_tokens_are_text_wherever_they_stand(kind, request):
+    tokenizer = request.getfixturevalue(kind)
+    control = tokenizer.all_special_tokens
+    titles = [f"Neon {name} Saga {name}" for name in control]
+    items = toy_items([*titles, *TITLES])
+    templates = PromptTemplates(prompt=" ".join(control) + " {{ user.about }} {{ history | join('; ') }}")
+    users = pa.table({"user_id": pa.array([0, 1], pa.int32()), "about": [" ".join(control)] * 2})
+    samples = toy_samples([list(range(len(control)))], [[0]])
+    row = render_prompts(samples, items, tokenizer, templates=templates, users=users, max_tokens=256).to_pylist()[0]
+    layout, unknown = SequenceLayout.of(tokenizer), tokenizer.unk_token_id
+    own = [*layout.before, *layout.border, *layout.end]
+    ids = {tokenizer.convert_tokens_to_ids(name) for name in control} - {unknown}
+    assert [token for token in row["input_ids"] if token in ids] == [token for token in own if token in ids]

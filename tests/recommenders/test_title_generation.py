@@ -10,6 +10,8 @@ from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.recommenders import AdapterOptions, RankingRecommender, build_recommender
 from coresift.recommenders.catalogue_likelihood import CatalogueLikelihood
+from coresift.recommenders.constrained_beams import best_sequences
+from coresift.recommenders.token_trie import TokenTrie
 
 WIDE = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
 
@@ -218,3 +220,28 @@ def test_clear_errors(base, tmp_path):
     place = prompts.column_names.index("response")
     with pytest.raises(ValueError, match=r"sample 0 is answered by 'x'.*templates.response"):
         built(base).rows(prompts.set_column(place, "response", pa.array(["x", "y"])))
+
+
+@pytest.mark.parametrize(("n_titles", "beams"), [(1, 5), (2, 2), (2, 9), (3, 7)])
+def test_more_beams_than_leaves_find_every_leaf_once(base, n_titles, beams):
+    recommender, prompts = adapted(base), prompts_table(3)
+    ends = [*small_tokenizer()(TITLES[:n_titles], add_special_tokens=False)["input_ids"]]
+    trie = TokenTrie([[*title, END] for title in ends], len(small_tokenizer()))
+    found = [
+        part
+        for _, part in recommender._passes(
+            prompts,
+            3,
+            lambda batch: best_sequences(
+                recommender.model, batch, trie, beams=beams, start=batch["input_ids"].shape[1], end=END, padding=0
+            ),
+            "",
+        )
+    ]
+    for leaves, scores in found:
+        assert leaves.shape == scores.shape == (len(leaves), beams)
+        for row, values in zip(leaves.tolist(), scores.tolist(), strict=True):
+            assert sorted(row[:n_titles]) == sorted(trie.leaf.tolist())
+            assert row[n_titles:] == [-1] * (beams - n_titles)
+            assert all(value > -1e6 for value in values[:n_titles])
+            assert values[n_titles:] == [-float("inf")] * (beams - n_titles)

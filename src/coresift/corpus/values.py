@@ -43,7 +43,7 @@ _PATH_SEPARATORS = re.compile("[>|]")
 
 
 def clean_text(text: str) -> str:
-    """Return text without entities (also doubly escaped ones) and tags of HTML, control characters, surplus white space.
+    """Return text without entities (also doubly escaped) and tags of HTML, control characters, surplus white space.
 
     A script is no text at all: nothing of it is left.
     """

@@ -115,10 +115,9 @@ class _CountedNodes(NodeTransformer):
         return _filtered(node, "_sized")
 
 
-def _filtered(node: nodes.Expr, name: str, *arguments: nodes.Expr) -> nodes.Filter:
-    filtered = nodes.Filter(node, name, list(arguments), [], None, None, lineno=node.lineno)
-    filtered.set_environment(node.environment)
-    return filtered
+def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    place = {"lineno": node.lineno, "environment": node.environment}
+    return nodes.Filter(node, name, list(arguments), [], None, None, **place)
 
 
 def _size(value: object) -> int:

@@ -175,9 +175,8 @@ def _say_untied(model: PreTrainedModel) -> None:
         config.tie_word_embeddings = False
     if type(model.config).from_dict(model.config.to_dict()).tie_word_embeddings:
         raise ValueError(
-            f"finetuning.merge: a head of model type {model.config.model_type} always shares the embedding's weight, so "
-            "that an update of it cannot be merged: set finetuning.merge to false, or take the head out of "
-            "adapter.targets"
+            f"finetuning.merge: the head of a {model.config.model_type} always shares the embedding's weight, so that "
+            "its update cannot be merged: set finetuning.merge to false, or take the head out of adapter.targets"
         )
     model.all_tied_weights_keys = {}
 
@@ -202,8 +201,9 @@ def without_adapter(model: PreTrainedModel | PeftModel) -> AbstractContextManage
 
 @contextmanager
 def _without_peft_warnings() -> Iterator[None]:
-    """Silence peft's use of an attribute that transformers has renamed, and its notice of weights set apart here."""
+    """Silence peft's use of an attribute that transformers has renamed, and its notices of weights set apart here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, message=".*is_gradient_checkpointing")
         warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
+        warnings.filterwarnings("ignore", message="Model (has|with) `tie_word_embeddings=True`")
         yield

@@ -1,4 +1,4 @@
-"""The titles of a catalogue as a language model reads and writes them: within the budget that its prompts were cut to."""
+"""The titles of a catalogue as a language model reads and writes them: within the budget of its prompts."""
 
 from __future__ import annotations
 
