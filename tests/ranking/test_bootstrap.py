@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from coresift.ranking import bootstrap_columns, bootstrap_mean, paired_bootstrap, paired_bootstrap_columns
 
@@ -81,3 +82,20 @@ def test_draws_in_which_nobody_was_measured_are_left_out() -> None:
     assert bootstrap_mean(values, n_resamples=200) == (0.25, 0.25, 0.25)
     other = values - 0.05
     assert paired_bootstrap(values, other, n_resamples=200).low == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("shift", [-0.2, -0.1, 0.0, 0.1, 0.2])
+def test_the_p_value_counts_both_sides(shift: float) -> None:
+    values = np.random.default_rng(0).normal(size=200)
+    values += shift - values.mean()
+    expected = stats.ttest_1samp(values, 0.0).pvalue
+    found, opposite = (paired_bootstrap(sign * values, np.zeros(200)) for sign in (1, -1))
+    assert found.p_value == pytest.approx(expected, abs=0.03)
+    assert opposite.p_value == pytest.approx(found.p_value, abs=0.03)
+
+
+def test_the_p_value_is_that_of_the_interval_it_stands_beside() -> None:
+    for seed in range(40):
+        values = np.random.default_rng(seed).normal(0.15, 1, size=150)
+        found = paired_bootstrap(values, np.zeros(150), n_resamples=4000)
+        assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0) or abs(found.p_value - 0.05) < 0.002

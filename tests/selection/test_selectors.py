@@ -15,6 +15,15 @@ def test_goracs_weights_are_the_share_of_nearest_validation_samples():
     np.testing.assert_allclose(selector.weights_, counts * 12 / N_VALID)
 
 
+@pytest.mark.parametrize("by_label", [False, True])
+def test_goracs_scores_selected_candidates_higher_than_all_others(by_label):
+    selector = GoracsSelector(budget=12, by_label=by_label).fit(make_pool())
+    selected = np.isin(np.arange(N_TRAIN), selector.selected_indices_)
+    assert selector.scores_[selected].mean() > selector.scores_[~selected].mean()
+    best = np.argsort(-selector.scores_)[:12]
+    assert selected[best].sum() >= 6
+
+
 def test_goracs_works_in_another_representation_and_names_what_is_missing():
     by_state = GoracsSelector(budget=12, representation="state").fit(make_pool())
     by_text = GoracsSelector(budget=12).fit(make_pool())

@@ -8,6 +8,7 @@ from coresift.transport import BlockCost, solve_transport
 from coresift.transport.greedy_start import greedy_medoids
 from coresift.transport.lagrangian_bound import SelectionRules, lower_bound, lower_tail_mean, reduced_values
 from coresift.transport.medoid_search import Effort, MedoidSearch
+from coresift.transport.price_ascent import ascend, price_at
 from coresift.transport.removal import removal
 from coresift.transport.swap_proof import settle_exchanges
 
@@ -96,6 +97,40 @@ def test_no_prices_prove_more_than_any_selection_costs():
     for prices in (search.plan.target_potentials, costs.min(axis=0), generator.normal(size=23)):
         values = reduced_values(search.cost.blocks(), len(search.cost), prices, search.share)
         assert lower_bound(search.cost, search.rules, prices, values) <= best
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_prices_that_ascend_never_hold_a_row_dearer_than_it_is(seed):
+    """Values that are not measured again are lowered by as much as the new prices can make them fall."""
+    generator = np.random.default_rng(seed)
+    cost = BlockCost(generator.normal(size=(400, 2)), generator.normal(size=(60, 2)))
+    rules = SelectionRules(5, NONE, np.ones(400, dtype=bool))
+    search = MedoidSearch(cost, rules, greedy_medoids(cost, 5, NONE, rules.candidates), Effort(10))
+    start = price_at(cost, rules, search.rows.min(axis=0))
+    costs, stale = torch.as_tensor(cost.rows(np.arange(400), exact=True)), 0
+    for prices, _ in ascend(cost, rules, start, search.indices, search.objective):
+        exact = lower_tail_mean(costs - torch.as_tensor(prices.values), search.share).numpy()
+        assert (prices.reduced <= exact + 1e-5).all()
+        bound = prices.values.mean() + exact[rules.cheapest(exact)].mean()
+        assert prices.bound == pytest.approx(bound, abs=1e-5)
+        stale += int((prices.reduced < exact - 1e-3).sum())
+    assert stale > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "seed"), [((40, 23, 6), 16), ((60, 31, 8), 0), ((60, 31, 8), 27), ((60, 31, 8), 44), ((24, 17, 4), 1)]
+)
+def test_a_settled_selection_is_improved_by_no_single_exchange(shape, seed):
+    """On the way to most of these the last exchanges gain less than a thousandth."""
+    search = make_search(*shape, seed=seed)
+    rows, n_medoids = np.arange(shape[0]), shape[2]
+    assert settle_exchanges(search, rows, search.plan.target_potentials)
+    costs = search.cost.rows(rows, exact=True)
+    for medoid in range(n_medoids):
+        for row in np.setdiff1d(rows, search.indices):
+            chosen = search.indices.copy()
+            chosen[medoid] = row
+            assert solve_transport(costs[chosen]).value >= search.objective - 1e-9
 
 
 @pytest.mark.parametrize("gradient_weight", [1e6, 1e7])

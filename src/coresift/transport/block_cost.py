@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from coresift.compute import resolve_device, unit_of
-from coresift.transport.input_checks import as_norms, as_rows, check_scale
+from coresift.transport.input_checks import as_norms, as_rows, check_scale, scaled_norms
 
 NEAR = 1e-3
 DIFFERENCE_ENTRIES = 2**22
@@ -79,7 +79,7 @@ class BlockCost:
         self._largest_cost = 1.0 if distance_scale is None else None
         norms = as_norms(gradient_norms, len(self))
         self.gradient_scale = float(norms.max()) if gradient_scale is None else float(gradient_scale)
-        self._offset = _scaled_norms(norms, self.gradient_weight, self.gradient_scale)
+        self._offset = scaled_norms(norms, self.gradient_weight, self.gradient_scale)
         self._prepare_targets()
         if self._unit != 1.0 and distance_scale is not None:
             self._check_largest_cost(distance_scale)
@@ -256,11 +256,3 @@ class BlockCost:
     def _largest_distance(self, positions: NDArray[np.int64]) -> float:
         chunks = torch.as_tensor(positions, device=self.device).split(self.block_size)
         return max(float(self._exact_distances(chunk).max()) for chunk in chunks)
-
-
-def _scaled_norms(norms: torch.Tensor, weight: float, scale: float) -> torch.Tensor:
-    """What the norms (T,) are worth: all of the weight for one as large as the scale."""
-    if not scale > 0:
-        return 0.0 * norms
-    factor = weight / scale
-    return norms * factor if np.isfinite(factor) else norms / scale * weight

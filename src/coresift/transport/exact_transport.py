@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from ot.lp.emd_wrap import emd_c_sparse
 from scipy.sparse import coo_matrix, csr_matrix
@@ -23,10 +22,9 @@ from coresift.transport.arcs import (
     smallest_places,
     union,
 )
+from coresift.transport.input_checks import as_masses
 
 DUAL_TOLERANCE = 1e-9
-FLOAT32_SUM = 2e-6
-"""How far the sum of masses that were divided by it in float32 may be from 1."""
 SMALLEST_COST = 1e-150
 MAX_ITERATIONS = 10**8
 MAX_ROUNDS = 200
@@ -84,7 +82,7 @@ def solve_transport(
         RuntimeError: if the solver does not reach a proven optimum.
     """
     costs = _as_costs(cost_rows)
-    source, target, unit = _masses(costs.shape, source_mass, target_mass)
+    source, target, unit = as_masses(costs.shape, source_mass, target_mass)
     sources, targets = np.flatnonzero(source), np.flatnonzero(target)
     if len(sources) == len(source) and len(targets) == len(target):
         return _solve(costs, source, target, unit, warm_start)
@@ -220,34 +218,3 @@ def _as_costs(cost_rows: ArrayLike) -> Floats:
             raise ValueError("cost_rows holds values whose sum is beyond all numbers: divide them by the largest one.")
         raise ValueError("cost_rows holds values that are not finite: transport needs finite costs.")
     return costs
-
-
-def _masses(shape: tuple[int, int], source: ArrayLike | None, target: ArrayLike | None) -> tuple[Floats, Floats, float]:
-    """Masses for the solver and the size of its unit; uniform masses become whole numbers, which add up exactly."""
-    n_sources, n_targets = shape
-    if source is None and target is None:
-        divisor = int(np.gcd(n_sources, n_targets))
-        whole = np.full(n_sources, n_targets / divisor), np.full(n_targets, n_sources / divisor)
-        return *whole, divisor / (n_sources * n_targets)
-    tolerance = max(_sum_rounding(mass) for mass in (source, target))
-    given = [
-        np.full(size, 1.0 / size) if mass is None else as_numpy(mass).astype(np.float64)
-        for mass, size in ((source, n_sources), (target, n_targets))
-    ]
-    for mass, size, name in ((given[0], n_sources, "source_mass"), (given[1], n_targets, "target_mass")):
-        if mass.shape != (size,) or not np.isfinite(mass).all() or (mass < 0).any():
-            raise ValueError(f"{name} must hold {size} finite masses that are not negative.")
-    totals = given[0].sum(), given[1].sum()
-    if not 0 < totals[0] < np.inf or not abs(totals[0] - totals[1]) <= tolerance * totals[0]:
-        raise ValueError(f"source_mass sums to {totals[0]} and target_mass to {totals[1]}: both need one positive sum.")
-    return given[0] / totals[0], given[1] / totals[1], float(totals[0])
-
-
-def _sum_rounding(mass: ArrayLike | None) -> float:
-    """How far masses may be from their sum, relative to it, because they were divided by it in their type."""
-    rounding = 0.0
-    if isinstance(mass, torch.Tensor) and mass.is_floating_point():
-        rounding = torch.finfo(mass.dtype).eps
-    elif isinstance(mass, np.ndarray) and mass.dtype.kind == "f":
-        rounding = float(np.finfo(mass.dtype).eps)
-    return max(2.0 * rounding, FLOAT32_SUM)

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from coresift.compute import as_floats, as_numpy
 
+FLOAT32_SUM = 2e-6
+"""How far the sum of masses that were divided by it in float32 may be from 1."""
+
 
 def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
     """Checks a representation.
@@ -55,6 +58,23 @@ def as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tens
     if not bool(torch.isfinite(norms).all()) or bool((norms < 0).any()):
         raise ValueError("gradient_norms holds values that are negative or not finite: norms cannot be either.")
     return norms
+
+
+def scaled_norms(norms: torch.Tensor, weight: float, scale: float) -> torch.Tensor:
+    """What norms are worth in a cost.
+
+    Args:
+        norms: (T,) float64.
+        weight: what one as large as the scale is worth.
+        scale: the norm of that worth; where it is 0, none is worth anything.
+
+    Returns:
+        (T,) float64, also where the norms are tiny.
+    """
+    if not scale > 0:
+        return 0.0 * norms
+    factor = weight / scale
+    return norms * factor if np.isfinite(factor) else norms / scale * weight
 
 
 def check_scale(name: str, value: float | None) -> None:
@@ -120,3 +140,48 @@ def fixed_and_excluded(
     if budget > n_rows - len(excluded):
         raise ValueError(f"budget {budget} > {n_rows - len(excluded)} candidates: lower selection.budget.")
     return fixed_rows, excluded
+
+
+def as_masses(
+    shape: tuple[int, int], source: ArrayLike | torch.Tensor | None, target: ArrayLike | torch.Tensor | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Checks masses and makes their sums equal.
+
+    Args:
+        shape: how many sources and targets there are.
+        source: masses of the sources, or None for equal ones.
+        target: masses of the targets, or None for equal ones.
+
+    Returns:
+        Masses for the solver, and the size of its unit. Equal masses become whole numbers, which add up exactly.
+
+    Raises:
+        ValueError: if a mass is negative or not finite, or the sums differ by more than their type's rounding.
+    """
+    n_sources, n_targets = shape
+    if source is None and target is None:
+        divisor = int(np.gcd(n_sources, n_targets))
+        whole = np.full(n_sources, n_targets / divisor), np.full(n_targets, n_sources / divisor)
+        return *whole, divisor / (n_sources * n_targets)
+    tolerance = max(_sum_rounding(mass) for mass in (source, target))
+    given = [
+        np.full(size, 1.0 / size) if mass is None else as_numpy(mass).astype(np.float64)
+        for mass, size in ((source, n_sources), (target, n_targets))
+    ]
+    for mass, size, name in ((given[0], n_sources, "source_mass"), (given[1], n_targets, "target_mass")):
+        if mass.shape != (size,) or not np.isfinite(mass).all() or (mass < 0).any():
+            raise ValueError(f"{name} must hold {size} finite masses that are not negative.")
+    totals = given[0].sum(), given[1].sum()
+    if not 0 < totals[0] < np.inf or not abs(totals[0] - totals[1]) <= tolerance * totals[0]:
+        raise ValueError(f"source_mass sums to {totals[0]} and target_mass to {totals[1]}: both need one positive sum.")
+    return given[0] / totals[0], given[1] / totals[1], float(totals[0])
+
+
+def _sum_rounding(mass: ArrayLike | torch.Tensor | None) -> float:
+    """How far masses may be from their sum, relative to it, because they were divided by it in their type."""
+    rounding = 0.0
+    if isinstance(mass, torch.Tensor) and mass.is_floating_point():
+        rounding = torch.finfo(mass.dtype).eps
+    elif isinstance(mass, np.ndarray) and mass.dtype.kind == "f":
+        rounding = float(np.finfo(mass.dtype).eps)
+    return max(2.0 * rounding, FLOAT32_SUM)

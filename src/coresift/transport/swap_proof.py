@@ -101,6 +101,8 @@ class _Proof:
             return
         slack = FLOAT32_ROUNDING * (1.0 + float(np.abs(prices).max()) + self.largest_cost)
         values = np.full(len(self.candidates), -np.inf)
+        # The slack is of the size of float32 rounding: with the other sign a proof would be false only for gains as
+        # small, so that no test tells the signs apart. This one is what the proof needs.
         values[places] = self._reduced(places, prices) - slack
         self._close(prices, values, places)
         unsure = places[((self.bounds < np.inf) & (self.bounds > -3.0 * slack))[:, places].any(axis=0)]
