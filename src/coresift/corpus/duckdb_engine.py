@@ -83,8 +83,9 @@ def open_duckdb(*, threads: int = 0, memory_limit: str | None = None, folder: Pa
     ):
         work = _linked(own, Path(links) / "work")
         # In a file, steps are compressed and leave memory of their own accord; in memory, small ones are faster.
-        # Where the path holds a ?, there can be no file: DuckDB takes what follows for options.
-        database = f"{work}/steps.duckdb" if memory_limit and "?" not in str(work) else ":memory:"
+        # DuckDB follows links to its own files, and looks for an option behind a question mark.
+        in_file = memory_limit is not None and "?" not in str(own.resolve())
+        database = f"{work}/steps.duckdb" if in_file else ":memory:"
         connection = ibis.duckdb.connect(database, temp_directory=f"{work}/spilled", **settings)
         connection.raw_sql("SET TimeZone = 'UTC'")
         connection.raw_sql("SET enable_progress_bar = false")
