@@ -65,6 +65,24 @@ def test_a_wrong_type_is_named(column, values, message):
         run({**LOG, column: values})
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("user_id", [True, False, True, True], "user_id is of type boolean, but must hold numbers or text"),
+        ("item_id", [[1], [2], [3], [4]], "item_id is of type array"),
+    ],
+)
+def test_columns_that_name_nobody_are_named(column, values, message):
+    with pytest.raises(ValueError, match=f"raw_interactions: column {message}"):
+        run({**LOG, column: values})
+
+
+def test_profiles_whose_ids_name_nobody_are_named():
+    sources = Source("raw_interactions", table=pa.table(LOG)), Source("raw_items", table=ITEMS)
+    with pytest.raises(ValueError, match="raw_users: column user_id is of type boolean"):
+        ingest(*sources, Source("raw_users", table=pa.table({"user_id": [True]})), split="leave_one_out")
+
+
 def test_wrong_types_of_items_are_named():
     with pytest.raises(ValueError, match="raw_items: column title is of type int64, but must hold text"):
         run(items=pa.table({"item_id": [1], "title": [5]}))
@@ -75,8 +93,13 @@ def test_wrong_types_of_items_are_named():
 def test_an_unknown_split_value_is_named():
     with pytest.raises(ValueError, match="the split 'dev' in row 2, but only train, valid, test are known"):
         run({**LOG, "split": ["train", "valid", "dev", "test"]}, split="auto")
-    with pytest.raises(ValueError, match="has no split in row 1"):
-        run({**LOG, "split": ["train", None, "valid", "test"]}, split="given")
+    for nothing in (None, " ", "NaN"):
+        with pytest.raises(ValueError, match="has no split in row 1"):
+            run({**LOG, "split": ["train", nothing, "valid", "test"]}, split="given")
+
+
+def test_names_of_splits_may_have_capitals_and_blanks():
+    assert run({**LOG, "split": ["Train", "TRAIN ", "Valid", "test"]}, split="auto").report["split"] == "given"
 
 
 def test_a_split_value_does_not_matter_when_the_column_is_not_used():
@@ -104,6 +127,19 @@ def test_too_many_rejected_rows_stop_the_run():
 def test_no_validation_users_stop_the_run():
     with pytest.raises(ValueError, match=r"no validation users under ingestion.split = global_time: choose another"):
         run(split="global_time")
+
+
+@pytest.mark.parametrize("missing", ["test", "valid"])
+def test_a_split_that_is_missing_stops_before_anything_is_trained(missing):
+    split = ["train", "train", *({"valid", "test"} - {missing}), "train"]
+    with pytest.raises(ValueError, match=f"gives no {'test' if missing == 'test' else 'validation'} users under"):
+        run({**LOG, "split": split}, split="given")
+
+
+def test_all_rows_in_one_split_stop_the_run():
+    for split, message in (("train", "no validation users"), ("test", "no training sample")):
+        with pytest.raises(ValueError, match=message):
+            run({**LOG, "split": [split] * 4}, split="given")
 
 
 def test_no_training_samples_stop_the_run():

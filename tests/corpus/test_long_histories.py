@@ -34,3 +34,33 @@ def test_unbounded_histories_that_grow_too_large_are_refused(ingest_rows, monkey
     monkeypatch.setattr(histories, "MOST_ENTRIES", 1000)
     with pytest.raises(ValueError, match=r"would hold .* items together: bound them with ingestion.max_history"):
         ingest_rows(one_long_user(100), samples="all_prefixes", split="leave_one_out")
+
+
+@pytest.mark.parametrize("options", [{"samples": "all_prefixes"}, {"samples": "click", "negatives": 1}])
+def test_histories_that_grow_with_every_interaction_are_cut_and_counted_where_no_length_was_asked_for(
+    ingest_rows, monkeypatch, options
+):
+    monkeypatch.setattr(histories, "LONGEST_UNASKED", 10)
+    log = one_long_user(40)
+    whole = ingest_rows(log, split="leave_one_out", max_history=39, **options)
+    cut = ingest_rows(log, split="leave_one_out", **options)
+    n_cut = 0
+    for sample, full in zip(cut.samples.to_pylist(), whole.samples.to_pylist(), strict=True):
+        kept_whole = options["samples"] == "all_prefixes" and sample["split"] > 0
+        longest = 39 if kept_whole else 10
+        assert sample == {
+            **full,
+            "history": full["history"][-longest:],
+            "history_ratings": full["history_ratings"][-longest:],
+        }
+        n_cut += len(full["history"]) > longest
+    assert cut.report["cut_histories"] == n_cut > 0
+    assert whole.report["cut_histories"] == 0
+    assert any(f"{n_cut} histories were cut" in sentence for sentence in cut.report["warnings"])
+
+
+def test_last_items_of_long_sequences_keep_their_whole_history(ingest_rows, monkeypatch):
+    monkeypatch.setattr(histories, "LONGEST_UNASKED", 10)
+    corpus = ingest_rows(one_long_user(40), split="leave_one_out")
+    assert [len(history) for history in corpus.samples["history"].to_pylist()] == [37, 38, 39]
+    assert corpus.report["cut_histories"] == 0

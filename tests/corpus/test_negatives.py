@@ -1,4 +1,4 @@
-"""Items that users never met: unknown to them, distinct, uniform, a function of ids and seed."""
+"""Items that users have not met: unknown to them, distinct, uniform, a function of ids and seed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def ingest_clicks(ingest_rows, **options):
     return ingest_rows(implicit_log(), items, samples="click", split="per_user_time", **options)
 
 
-def test_every_impression_gets_items_that_its_user_never_met(ingest_rows):
+def test_every_impression_gets_items_that_its_user_has_not_met_up_to_its_split(ingest_rows):
     corpus = ingest_clicks(ingest_rows, negatives=3, min_history=2)
-    met: dict[int, set[int]] = {}
+    met: dict[tuple[int, int], set[int]] = {}
     for row in corpus.interactions.to_pylist():
-        met.setdefault(row["user_id"], set()).add(row["item_id"])
+        for split in range(row["split"], 3):
+            met.setdefault((row["user_id"], split), set()).add(row["item_id"])
     rows = corpus.samples.to_pylist()
     groups: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -37,8 +38,21 @@ def test_every_impression_gets_items_that_its_user_never_met(ingest_rows):
     for (user, _), group in groups.items():
         assert [row["label"] for row in group] == [1, 0, 0, 0]
         assert len({row["targets"][0] for row in group}) == 4
-        assert not met[user] & {row["targets"][0] for row in group[1:]}
+        assert not met[user, group[0]["split"]] & {row["targets"][0] for row in group[1:]}
         assert all(row["history"] == group[0]["history"] and row["split"] == group[0]["split"] for row in group)
+
+
+def test_negatives_of_training_know_nothing_of_later_splits(ingest_rows):
+    rows = implicit_log()
+    later = [
+        {**row, "item_id": (row["item_id"] + 31) % 60} if row["timestamp"] >= 10**12 + 800 else row for row in rows
+    ]
+    items = [{"item_id": item, "title": f"T{item}"} for item in range(60)]
+    of_training = []
+    for log in (rows, later):
+        corpus = ingest_rows(log, items, samples="click", split="per_user_time", negatives=3)
+        of_training.append([row for row in corpus.samples.to_pylist() if row["split"] == 0])
+    assert of_training[0] == of_training[1]
 
 
 def test_the_seed_decides(ingest_rows):

@@ -136,3 +136,13 @@ def test_the_report_counts_splits_histories_and_cold_items(ingest_rows, sequence
 
 
 _SPLITS = ["train", "train", "valid", "test", "test"]
+
+
+def test_splits_that_interleave_leave_histories_without_later_ones(ingest_rows):
+    splits = ["train", "test", "train", "valid", "train", "test", "valid"]
+    rows = [
+        {"user_id": 1, "item_id": place, "timestamp": 10**12 + place, "split": split}
+        for place, split in enumerate(splits)
+    ]
+    found = {row["split"]: (row["targets"], row["history"]) for row in ingest_rows(rows).samples.to_pylist()}
+    assert found == {TRAIN: ([4], [0, 2]), VALID: ([3, 6], [0, 2]), TEST: ([1, 5], [0])}
