@@ -1,8 +1,8 @@
 """Tokens per second of the training loop beside TRL's SFTTrainer, and what is computed on padding.
 
     python -m venv build/trl && build/trl/bin/pip install torch==2.13.0 trl   # the peer in an environment of its own
-    python benchmarks/finetuning.py --peer build/trl/bin/python
-    python benchmarks/finetuning.py --peer build/trl/bin/python --quick
+    python -m benchmarks.finetuning.training_loop --peer build/trl/bin/python
+    python -m benchmarks.finetuning.training_loop --peer build/trl/bin/python --quick
 
 Every side tunes the same small Llama (random weights, float32) with the same LoRA on the same token lists, batch and
 threads for one epoch, loss on the response only; TRL once with its defaults, and once grouping by length. Lengths of
@@ -154,7 +154,13 @@ def cell(side: str, repeat: int, options: argparse.Namespace) -> dict[str, float
     if not file.exists():
         python = sys.executable if side == "coresift" else options.peer
         settings = ["--side", side, "--out", options.out, "--threads", options.threads, "--batch", options.batch]
-        command = [python, __file__, *settings, *(["--quick"] if options.quick else [])]
+        command = [
+            python,
+            "-m",
+            "benchmarks.finetuning.training_loop",
+            *settings,
+            *(["--quick"] if options.quick else []),
+        ]
         done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
         file.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
 """Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user.
 
-    python benchmarks/personalization.py --ratings path/to/ml-100k           # all cells, five seeds
-    python benchmarks/personalization.py --ratings path/to/ml-100k --quick   # two seeds, few samples and steps
-    python benchmarks/personalization.py --ratings path/to/ml-100k --cold    # tests users that training has not seen
+    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k           # all cells, five seeds
+    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --quick   # two seeds, few samples and steps
+    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --cold    # tests users that training has not seen
 
 Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. For cold users all
 ratings are split at one point in time, and only users without a training sample are tested; what their prompts and
@@ -51,7 +51,7 @@ from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
 from coresift.storage import Tensors, atomic_file, fingerprint, read_tensors, write_tensors
 from coresift.surrogate import din_states, train_din
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path("benchmarks/results")
 R, N_ADAPTERS, ALPHA = 8, 4, 16
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 TEMPLATES = ClickTemplates(

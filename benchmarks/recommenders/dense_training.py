@@ -1,8 +1,8 @@
 """Training of the dense recommender: the project's default settings beside a plain loop with fixed settings.
 
     kedro run --env games --params raw_dir=...,foundation.model=path/to/all-MiniLM-L6-v2   # makes samples and prompts
-    python benchmarks/dense_training.py --data data           # three seeds a side
-    python benchmarks/dense_training.py --data data --quick   # one seed, few steps and users
+    python -m benchmarks.recommenders.dense_training --data data           # three seeds a side
+    python -m benchmarks.recommenders.dense_training --data data --quick   # one seed, few steps and users
 
 Both sides tune on the same 1,024 random training samples of a seed and rank the full catalogue for the same test users,
 their history masked. A killed run resumes at the next cell. The plain loop shares no code with the project but the
@@ -24,11 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
-from finished_run import newest, newest_table
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import base_model_location
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics, top_items

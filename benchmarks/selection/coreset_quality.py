@@ -1,8 +1,8 @@
 """Which coreset trains the best recommender: every selection method on the embedded shop, tuned and ranked alike.
 
-    python benchmarks/coreset_quality.py              # three seeds; a killed run resumes at the next cell
-    python benchmarks/coreset_quality.py --quick      # the tiny shop, one seed, few steps
-    python benchmarks/coreset_quality.py --only "random;goracs;dealrec" --seeds 5
+    python -m benchmarks.selection.coreset_quality              # three seeds; a killed run resumes at the next cell
+    python -m benchmarks.selection.coreset_quality --quick      # the tiny shop, one seed, few steps
+    python -m benchmarks.selection.coreset_quality --only "random;goracs;dealrec" --seeds 5
 
 Budget 256; a cell is a method and a seed. The seed draws what a method draws, starts the adapter and shuffles training;
 features, base model, steps and tested users are the same in all cells. Methods that draw nothing differ between seeds
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from finished_run import newest, newest_table
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.compute import use_threads
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from protocol import Recorder, Task, padded, parse
 from pytorch_lightning import Callback, Trainer, seed_everything
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
+
+from benchmarks.surrogate.sides.protocol import Recorder, Task, padded, parse
 
 
 class Epochs(Callback):

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pyarrow as pa
 import torch
-from protocol import TOP, Task, parse
 
+from benchmarks.surrogate.sides.protocol import TOP, Task, parse
 from coresift.ranking import top_items
 from coresift.surrogate import train_surrogate
 

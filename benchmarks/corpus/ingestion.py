@@ -1,9 +1,9 @@
 """From raw interactions to samples: ours on DuckDB with bounded memory, pandas, and what other libraries do to load.
 
-    python benchmarks/ingestion.py --quick                 # up to one million rows, under 5 minutes
-    python benchmarks/ingestion.py                         # to 100 million; a killed run resumes at the next cell
-    python benchmarks/ingestion.py --peer recbole=PYTHON --peer rectools=PYTHON    # also their loading, installed there
-    python benchmarks/ingestion.py --spark                 # instead both engines on --games FOLDER, by hash of samples
+    python -m benchmarks.corpus.ingestion --quick                 # up to one million rows, under 5 minutes
+    python -m benchmarks.corpus.ingestion                         # to 100 million; a killed run resumes at the next cell
+    python -m benchmarks.corpus.ingestion --peer recbole=PYTHON --peer rectools=PYTHON    # also their loading, installed there
+    python -m benchmarks.corpus.ingestion --spark                 # instead both engines on --games FOLDER, by hash of samples
 
 Every system reads the same file of shuffled rows with ids as text: popularity after Zipf and Mandelbrot, 3 % repeated
 interactions, 1 % rows that cannot be used, 100 interactions per user. Ours and pandas do the same work: reject, drop
@@ -192,7 +192,8 @@ def measured(system: str, form: str, n_rows: int, options: argparse.Namespace) -
     if path.exists():
         return json.loads(path.read_text())
     simulate(n_rows, options.data)
-    command = [options.interpreters[system], __file__, "--cell", system, form, str(n_rows), "--data", str(options.data)]
+    command = [options.interpreters[system], "-m", "benchmarks.corpus.ingestion"]
+    command += ["--cell", system, form, str(n_rows), "--data", str(options.data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or [f"killed, {done.returncode}"])[-1][:100]}
@@ -251,7 +252,7 @@ def main() -> None:
     parser.add_argument("--spark", action="store_true", help="compare engines on --games instead")
     parser.add_argument("--games", type=Path, help="folder of the Games corpus in the parquet schema")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "coresift-ingestion")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--clean", action="store_true", help="remove the simulated files at the end")
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()

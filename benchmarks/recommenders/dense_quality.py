@@ -1,9 +1,9 @@
 """Quality of the dense recommender on 1,024 samples, bare and with the recent-popularity prior, step by step.
 
     kedro run --env games --params raw_dir=...,foundation.model=path/to/all-MiniLM-L6-v2   # makes samples and prompts
-    python benchmarks/dense_quality.py --data data                    # five seeds of `default`, one of the others
-    python benchmarks/dense_quality.py --data data --steps untuned default --seeds 2
-    python benchmarks/dense_quality.py --data data --quick            # one seed, 4 training steps, 200 users
+    python -m benchmarks.recommenders.dense_quality --data data                    # five seeds of `default`, one of the others
+    python -m benchmarks.recommenders.dense_quality --data data --steps untuned default --seeds 2
+    python -m benchmarks.recommenders.dense_quality --data data --quick            # one seed, 4 training steps, 200 users
 
 Each step of the ladder is one set of settings. A cell is a step and a seed: it tunes on the random training samples of
 that seed, or on those that a selector chose once for all seeds, embeds the validation and test prompts and the
@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from finished_run import newest, newest_table
 from safetensors.torch import load_file
 from torch import Tensor
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.compute import use_threads
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock, prior_tuning
 from coresift.finetuning import FineTuningOptions, fine_tune

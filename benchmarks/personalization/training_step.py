@@ -1,7 +1,7 @@
 """What a training step of a personalised mixture costs beside plain LoRA: every sample of a batch is another user's.
 
-    python benchmarks/personalization_step.py           # batch 16, 128 tokens, the shape of the embedded base model
-    python benchmarks/personalization_step.py --quick   # few rounds
+    python -m benchmarks.personalization.training_step           # batch 16, 128 tokens, the shape of the embedded base model
+    python -m benchmarks.personalization.training_step --quick   # few rounds
 
 Processor time of forward, backward and optimiser step, in turns; the median of the rounds counts.
 """

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 import lightning
 import numpy as np
 import torch
-from protocol import Recorder, Task, padded, parse
 from replay.data import FeatureHint, FeatureSource, FeatureType
 from replay.data.nn import TensorFeatureInfo, TensorFeatureSource, TensorSchema
 from replay.nn.lightning import LightningModule
 from replay.nn.loss import CESampled
 from replay.nn.sequential import SasRec
+
+from benchmarks.surrogate.sides.protocol import Recorder, Task, padded, parse
 
 BATCH_SIZE = 128
 

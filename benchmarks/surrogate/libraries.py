@@ -1,7 +1,7 @@
 r"""The surrogate beside the SASRec of RecBole, RecTools and RePlay: time of an epoch, and quality of the best one.
 
-    python benchmarks/surrogate.py --raw FOLDER --quick       # few users and epochs, under 5 minutes without peers
-    python benchmarks/surrogate.py --raw FOLDER --peer recbole=/venvs/recbole/bin/python \
+    python -m benchmarks.surrogate.libraries --raw FOLDER --quick       # few users and epochs, under 5 minutes without peers
+    python -m benchmarks.surrogate.libraries --raw FOLDER --peer recbole=/venvs/recbole/bin/python \
         --peer rectools=/venvs/rectools/bin/python --peer replay=/venvs/replay/bin/python
 
 FOLDER holds interactions.parquet and items.parquet with splits given (the Games corpus). A peer runs in an
@@ -37,7 +37,6 @@ import pyarrow.parquet as pq
 from coresift.foundation import text_vectors
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
 
-SCRIPTS = Path(__file__).parent / "surrogate_peers"
 SPLITS = ("train", "valid", "test")
 METRICS = ("recall@10", "ndcg@10")
 LOSSES = {
@@ -111,7 +110,15 @@ class Sides:
         """Return a finished cell, or measure it; the error of a side that fails is its result."""
         path = self.path(side, loss, kind)
         if not path.exists():
-            command = [self.pythons[side], str(SCRIPTS / f"{side}_side.py"), str(self.task), str(path), "--loss", loss]
+            command = [
+                self.pythons[side],
+                "-m",
+                f"benchmarks.surrogate.sides.{side}",
+                str(self.task),
+                str(path),
+                "--loss",
+                loss,
+            ]
             environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
             command += [*options, "--max-length", str(self.max_length)]
             done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)

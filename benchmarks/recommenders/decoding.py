@@ -1,8 +1,8 @@
 """Users per second of writing titles: our tree beside the prefix_allowed_tokens_fn of transformers, and grounding.
 
     kedro run --pipelines=ingestion,foundation,prompting --params recommender.name=title_generation,data_dir=data
-    python benchmarks/decoding.py --data data           # 64 users, 20 beams, three rounds
-    python benchmarks/decoding.py --data data --quick   # 8 users, 8 beams, one round
+    python -m benchmarks.recommenders.decoding --data data           # 64 users, 20 beams, three rounds
+    python -m benchmarks.recommenders.decoding --data data --quick   # 8 users, 8 beams, one round
 
 The same model, prompts, batches, beams and titles on both sides; only the constraint differs, and both sides must
 write the same titles. Rounds alternate, and each side's fastest one counts. The floor is the same beam search without
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import torch
-from finished_run import newest, newest_table
 from torch import Tensor
 from transformers import LogitsProcessorList
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.recommenders import TitleGenerationRecommender, build_recommender
 from coresift.recommenders.constrained_beams import TrieConstraint, beam_settings
 from coresift.recommenders.sample_rows import SampleRows

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from selection_cells import GRADIENT_WEIGHT, SIZES, Cell, Results, seeded_norms, timed_greedy
-from selection_instances import clustered
 
+from benchmarks.selection.instances import clustered
+from benchmarks.selection.selection_cells import GRADIENT_WEIGHT, SIZES, Cell, Results, seeded_norms, timed_greedy
 from coresift.transport import BlockCost, balanced_k_medoids, solve_transport
 
 MILLION = (1_000_000, 5000, 4096)
@@ -85,8 +85,7 @@ def peer(python: str, library: str, size: tuple[int, int, int]) -> Cell:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "similarity.npy"
         np.save(path, np.ascontiguousarray(1.0 - costs.T))
-        script = Path(__file__).with_name("selection_peers.py")
-        command = [python, str(script), library, str(path), str(budget)]
+        command = [python, "-m", "benchmarks.selection.greedy_peers", library, str(path), str(budget)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return cell | {"failure": (done.stderr.strip().splitlines() or ["failed"])[-1]}

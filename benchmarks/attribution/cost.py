@@ -1,8 +1,8 @@
 """Cost of attribution beside the passes it needs and beside the released pattern, cell by cell.
 
-    python benchmarks/attribution.py                 # made samples, some minutes on one core
-    python benchmarks/attribution.py --quick         # fewer repetitions, the small Llama only
-    python benchmarks/attribution.py --data data     # also the influence stage of a finished run, and its norms
+    python -m benchmarks.attribution.cost                 # made samples, some minutes on one core
+    python -m benchmarks.attribution.cost --quick         # fewer repetitions, the small Llama only
+    python -m benchmarks.attribution.cost --data data     # also the influence stage of a finished run, and its norms
 
 Every cell does the same work on the same batches: a small Llama (4 layers of width 192) with the token loss, and an
 encoder of the shape of all-MiniLM-L6-v2 (6 layers of width 384) with a softmax over fixed vectors; LoRA of rank 8 on
@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 import torch
-from finished_run import newest, newest_table
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.attribution import gradient_features, gradient_norms, influence_scores
 from coresift.attribution.linear_gradients import LinearProblem, sample_products
 from coresift.attribution.resumable import order_by_length

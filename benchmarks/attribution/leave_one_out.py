@@ -1,7 +1,7 @@
 """Influence on a small SASRec beside the truth: retraining without each sample.
 
-    python benchmarks/leave_one_out.py           # 200 samples, 4 retrainings each: some minutes on one core
-    python benchmarks/leave_one_out.py --quick   # 60 samples, 3 retrainings each
+    python -m benchmarks.attribution.leave_one_out           # 200 samples, 4 retrainings each: some minutes on one core
+    python -m benchmarks.attribution.leave_one_out --quick   # 60 samples, 3 retrainings each
 
 The effect of a sample is what its absence does to the mean loss of 300 target samples, retrained from the same start;
 it is averaged over the starts. Two things bound what any score can reach. Retraining noise: the effects of half the

@@ -1,7 +1,7 @@
 """Full ranking of a catalogue beside the bare matrix product, and beside two sorts of every row.
 
-    python benchmarks/ranking.py           # 2,000 users x 20,000 items, then 200 users x 1,000,000 items
-    python benchmarks/ranking.py --quick   # fewer rounds, the first size only
+    python -m benchmarks.ranking.full_ranking           # 2,000 users x 20,000 items, then 200 users x 1,000,000 items
+    python -m benchmarks.ranking.full_ranking --quick   # fewer rounds, the first size only
 
 Every side scores the same float32 vectors on the same number of threads. The floor is the product of all users with all
 items, once into fresh memory, as one writes it, and once into memory that is at hand already. ``argsort().argsort()``

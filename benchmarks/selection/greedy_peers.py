@@ -1,9 +1,9 @@
 """Greedy facility location by other libraries; runs in an interpreter of its own, where they are installed.
 
     python -m venv build/peers && build/peers/bin/pip install submodlib-py apricot-select
-    python benchmarks/selection.py --peers build/peers/bin/python
+    python -m benchmarks.selection.search --peers build/peers/bin/python
 
-Usage: selection_peers.py LIBRARY SIMILARITY.npy BUDGET; prints one line of JSON: seconds and the rows in their order.
+Usage: python -m benchmarks.selection.greedy_peers LIBRARY SIMILARITY.npy BUDGET; prints one line of JSON: seconds and the rows in their order.
 The similarity has one row per target and one column per candidate, all entries at least 0.
 """
 

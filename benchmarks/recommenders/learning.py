@@ -1,8 +1,8 @@
 """Does every recommender learn? Each one beside its untuned self and the most popular items, on the embedded corpus.
 
-    python benchmarks/recommenders.py            # three seeds; resumes at the next cell after a kill
-    python benchmarks/recommenders.py --quick    # the tiny corpus, one seed, few steps
-    python benchmarks/recommenders.py --only dense,dense_hard
+    python -m benchmarks.recommenders.learning            # three seeds; resumes at the next cell after a kill
+    python -m benchmarks.recommenders.learning --quick    # the tiny corpus, one seed, few steps
+    python -m benchmarks.recommenders.learning --only dense,dense_hard
 
 Ranking recommenders rank the full catalogue for every test user, history masked; yes_no predicts the test impressions.
 "Clearly beats" means that the lower end of the paired 95 % bootstrap interval of the difference, each side averaged
@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-from finished_run import newest, newest_table
 
+from benchmarks.finished_run import newest, newest_table
 from coresift.evaluation import most_popular, predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics

@@ -1,11 +1,11 @@
 """Optimal-transport selection: our search beside the paper's algorithm, greedy and random, cell by cell.
 
-    python benchmarks/selection.py --quick                      # the smallest size, under 5 minutes
-    python benchmarks/selection.py                              # every size; a killed run resumes at the next cell
-    python benchmarks/selection.py --embeddings FOLDER          # also on sample_embeddings.safetensors of a run
-    python benchmarks/selection.py --peers PYTHON               # also greedy by submodlib and apricot, installed there
-    python benchmarks/selection.py --certify                    # also the full one-swap certificate, smallest size
-    python benchmarks/selection.py --million                    # also one million candidates in one process
+    python -m benchmarks.selection.search --quick                      # the smallest size, under 5 minutes
+    python -m benchmarks.selection.search                              # every size; a killed run resumes at the next cell
+    python -m benchmarks.selection.search --embeddings FOLDER          # also on sample_embeddings.safetensors of a run
+    python -m benchmarks.selection.search --peers PYTHON               # also greedy by submodlib and apricot, installed there
+    python -m benchmarks.selection.search --certify                    # also the full one-swap certificate, smallest size
+    python -m benchmarks.selection.search --million                    # also one million candidates in one process
 
 All refinements of an instance start from the same greedy selection, and their first transport problem is the same.
 Percentages are of objective + gradient weight. Each cell is computed once and kept in --results.
@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from selection_cells import GRADIENT_WEIGHT, SIZES, Cell, Results, seeded_norms, timed_greedy
-from selection_checks import certify, greedy_peers, million, truth
-from selection_instances import clustered, hub_heavy, real
 
+from benchmarks.selection.instances import clustered, hub_heavy, real
+from benchmarks.selection.search_checks import certify, greedy_peers, million, truth
+from benchmarks.selection.selection_cells import GRADIENT_WEIGHT, SIZES, Cell, Results, seeded_norms, timed_greedy
 from coresift.transport import BlockCost, balanced_k_medoids, solve_transport
 
 METHODS = ("random", "greedy", "itra_released", "itra", "certified")
