@@ -16,13 +16,9 @@ the ordinary pass adds the adapter's own gradients, which are small. A killed ru
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -32,27 +28,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
-from benchmarks.finished_run import newest, newest_table
-from coresift.attribution import gradient_features, gradient_norms, influence_scores
+from benchmarks.cells import Cells, Figures, in_turns, options_of
+from benchmarks.finished_run import TRAIN, VALID, newest, newest_table, of_split, versions
+from benchmarks.shapes import SMALL_LLAMA
+from coresift.attribution import gradient_features, gradient_norms, influence_scores, mean_token_loss
 from coresift.attribution.linear_gradients import LinearProblem, sample_products
 from coresift.attribution.resumable import order_by_length
-from coresift.attribution.token_loss import mean_token_loss
 from coresift.recommenders import AdapterOptions, build_recommender, with_histories
 from coresift.surrogate import SasRec, SasRecConfig, load_surrogate, sample_losses, surrogate_batches
 
 N_SAMPLES = 64
 BATCH_SIZES = (8, 16, 64)
-VOCABULARY = 4096
+VOCABULARY = SMALL_LLAMA["vocab_size"]
 Batch = dict[str, Tensor]
-Cell = dict[str, Any]
 Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 def small_llama() -> tuple[nn.Module, Loss]:
     """The embedded base model's shape, and the mean loss of the response's tokens."""
-    shape = {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6}
-    config = LlamaConfig(vocab_size=VOCABULARY, **shape)
-    return adapted(LlamaForCausalLM(config), ["q_proj", "v_proj"]), mean_token_loss
+    return adapted(LlamaForCausalLM(LlamaConfig(**SMALL_LLAMA)), ["q_proj", "v_proj"]), mean_token_loss
 
 
 def encoder() -> tuple[nn.Module, Loss]:
@@ -117,19 +111,7 @@ def released(model: nn.Module, batches: list[Batch], loss: Loss) -> Tensor:
     return torch.stack(norms)
 
 
-def in_turns(ways: dict[str, Callable[[], object]], repetitions: int) -> Cell:
-    """Median CPU seconds of every way, after one unmeasured turn of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repetitions + 1):
-        for name, way in ways.items():
-            started = time.process_time()
-            way()
-            if turn:
-                seconds[name].append(time.process_time() - started)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
-def norms_cell(kind: str, batch_size: int, repetitions: int) -> Cell:
+def norms_cell(kind: str, batch_size: int, repetitions: int) -> Figures:
     """All ways to the norms on one model and batch size, checked against each other."""
     torch.manual_seed(0)
     model, loss = MODELS[kind]()
@@ -149,7 +131,7 @@ def norms_cell(kind: str, batch_size: int, repetitions: int) -> Cell:
     return cell
 
 
-def influence_cell(repetitions: int) -> Cell:
+def influence_cell(repetitions: int) -> Figures:
     """Scoring against a known direction beside a forward pass, on the surrogate's default shape."""
     draw = torch.Generator().manual_seed(0)
     model = SasRec(SasRecConfig(n_items=17_332))
@@ -177,12 +159,12 @@ def influence_cell(repetitions: int) -> Cell:
     return in_turns({"forward": forward, "scoring": scoring}, repetitions)
 
 
-def stage_cell(data: Path) -> Cell:
+def stage_cell(data: Path) -> Figures:
     """The influence stage of a finished run."""
     samples = newest_table(data, "primary/samples.parquet")
     model = load_surrogate(newest(data, "surrogate/surrogate_weights"))
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
-    train, valid = (surrogate_batches(by_length, 512, split=split) for split in (0, 1))
+    train, valid = (surrogate_batches(by_length, 512, split=split) for split in (TRAIN, VALID))
     wall, cpu = time.perf_counter(), time.process_time()
     result = influence_scores(model, model.influence_module, train, valid, sample_losses)
     return {
@@ -193,10 +175,10 @@ def stage_cell(data: Path) -> Cell:
     }
 
 
-def pass_cell(data: Path, dtype: str, parameters: str) -> Cell:
+def pass_cell(data: Path, dtype: str, parameters: str) -> Figures:
     """The gradient pass of a finished run on batches drawn from it, and what it takes for all samples."""
     prompts = newest_table(data, "primary/prompts.parquet")
-    train = prompts.filter(pc.equal(prompts["split"], 0))
+    train = of_split(prompts, TRAIN)
     ordered = with_histories(train, newest_table(data, "primary/samples.parquet")).take(order_by_length(train, 64))
     recommender = build_recommender(
         "dense",
@@ -216,22 +198,25 @@ def pass_cell(data: Path, dtype: str, parameters: str) -> Cell:
     return {"CPU ms a sample": 1000 * seconds, "CPU minutes for all": seconds * len(train) / 60, "samples": len(train)}
 
 
-def cells(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Cell]]]:
-    """Name and measurement of every cell."""
-    repetitions = 3 if options.quick else 9
-    for kind in list(MODELS)[: 1 if options.quick else None]:
+def made_cells(*, quick: bool) -> Iterator[tuple[str, Callable[[], Figures]]]:
+    """Name and measurement of every cell on made samples."""
+    repetitions = 3 if quick else 9
+    for kind in list(MODELS)[: 1 if quick else None]:
         for size in BATCH_SIZES:
             yield f"{kind}, batch {size}", lambda kind=kind, size=size: norms_cell(kind, size, repetitions)
     yield "influence scoring", lambda: influence_cell(repetitions)
-    if options.data:
-        yield "influence stage", lambda: stage_cell(options.data)
-        for dtype in ("float32", "bfloat16"):
-            for parameters in ("lora", "last_lora_b"):
-                name = f"gradient pass, {dtype}, {parameters}"
-                yield name, lambda dtype=dtype, parameters=parameters: pass_cell(options.data, dtype, parameters)
 
 
-def ratios(cell: Cell) -> str:
+def run_cells(data: Path) -> Iterator[tuple[str, Callable[[], Figures]]]:
+    """Name and measurement of every cell on a finished run."""
+    yield "influence stage", lambda: stage_cell(data)
+    for dtype in ("float32", "bfloat16"):
+        for parameters in ("lora", "last_lora_b"):
+            name = f"gradient pass, {dtype}, {parameters}"
+            yield name, lambda dtype=dtype, parameters=parameters: pass_cell(data, dtype, parameters)
+
+
+def ratios(cell: Figures) -> str:
     """What the requirements are about, where a cell says it."""
     parts = [f"{name} {value:.4g}" for name, value in cell.items()]
     if "ordinary" in cell:
@@ -247,20 +232,20 @@ def ratios(cell: Cell) -> str:
 
 def main() -> None:
     """Measure every cell that is new, and print all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="3 repetitions instead of 9, the small Llama only")
+    parser = options_of(__doc__, results="attribution", quick="3 repetitions instead of 9, the small Llama only")
     parser.add_argument("--data", type=Path, help="data folder of a finished run")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results/attribution.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    path = options.results.with_stem(options.results.stem + "-quick" * options.quick)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    finished: dict[str, Cell] = json.loads(path.read_text()) if path.exists() else {}
-    for name, measure in cells(options):
-        if name not in finished:
-            finished[name] = measure()
-            path.write_text(json.dumps(finished, indent=1))
-        print(f"{name}: {ratios(finished[name])}", flush=True)
+    cells, table = Cells(options.out, quick=options.quick), {}
+    for name, measure in made_cells(quick=options.quick):
+        table[name] = cells.figures(name, measure)
+        print(f"{name}: {ratios(table[name])}", flush=True)
+    if options.data:
+        of_run = Cells(options.out / "run", versions(options.data))
+        for name, measure in run_cells(options.data):
+            table[name] = of_run.figures(name, measure)
+            print(f"{name}: {ratios(table[name])}", flush=True)
+    cells.save_table(table)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,9 @@ damping. A killed run resumes at the next start.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -30,11 +26,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.cells import Cells, Table, options_of
 from coresift.attribution import influence_scores
 from coresift.surrogate import SasRec, SasRecConfig, sample_losses, surrogate_batches
 
 N_ITEMS, N_TASTES, N_TARGETS = 60, 6, 300
 STEPS, LEARNING_RATE, RIDGE = 60, 0.01, 1e-2
+RAISED = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Dampings for a Hessian that is not positive definite under the default one."""
 MODELS_AT_ONCE = 50
 RESAMPLES = 1000
 Scores = NDArray[np.float64]
@@ -122,8 +121,19 @@ class Study:
         return float(sample_losses(model, self.target).double().mean())
 
     def influence(self, model: SasRec, module: str, curvature: str) -> tuple[Scores, float]:
-        """Scores over one layer, and the damping used."""
-        result = influence_scores(model, module, [self.train], [self.target], sample_losses, curvature=curvature)
+        """Scores over one layer, and the damping used: the default, or the least of `RAISED` that suffices."""
+        for damping in (None, *RAISED):
+            try:
+                result = influence_scores(
+                    model, module, [self.train], [self.target], sample_losses, curvature=curvature, damping=damping
+                )
+            except ValueError:
+                if damping == RAISED[-1]:
+                    raise
+            else:
+                if damping:
+                    print(f"the {curvature} is positive definite with a damping of {damping} only", flush=True)
+                break
         return result.scores.double().numpy(), result.damping
 
     def layer_effects(self, model: SasRec, damping: float) -> Scores:
@@ -160,6 +170,7 @@ class Study:
 
 def one_start(study: Study, start: int) -> dict[str, list[float]]:
     """Effects and scores of every sample, from one start."""
+    began = time.process_time()
     model, effects = study.retrained(start)
     scores: dict[str, Scores] = {"retrained without": effects}
     for curvature in ("fisher", "hessian"):
@@ -169,6 +180,7 @@ def one_start(study: Study, start: int) -> dict[str, list[float]]:
     scores["influence, fisher, all Linears"] = sum(study.influence(model, name, "fisher")[0] for name in linears)
     with torch.no_grad():
         scores["loss"] = sample_losses(model, study.train).double().numpy()
+    print(f"start {start}: {time.process_time() - began:.0f} s of CPU time", flush=True)
     return {name: values.tolist() for name, values in scores.items()}
 
 
@@ -207,36 +219,23 @@ def report(starts: list[dict[str, list[float]]]) -> dict[str, tuple[float, float
     return rows
 
 
-def cell(file: Path, compute: Callable[[], dict[str, list[float]]]) -> dict[str, list[float]]:
-    """A finished start, computed if it is new."""
-    if not file.exists():
-        began = time.process_time()
-        values = compute()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".draft")
-        draft.write_text(json.dumps(values))
-        draft.replace(file)
-        print(f"{file.stem}: {time.process_time() - began:.0f} s of CPU time", flush=True)
-    return json.loads(file.read_text())
-
-
 def main() -> None:
     """Measure every start and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="60 samples and 3 starts")
+    parser = options_of(__doc__, results="leave_one_out", quick="60 samples and 3 starts")
     parser.add_argument("--starts", type=int, default=4, help="retrainings of every left-out sample, at least 3")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     n_samples, n_starts = (60, 3) if options.quick else (200, max(3, options.starts))
-    study = Study(n_samples)
+    study, cells = Study(n_samples), Cells(options.out)
     starts = [
-        cell(options.out / f"leave_one_out-{n_samples}-{start}.json", lambda start=start: one_start(study, start))
+        cells.figures(f"leave_one_out-{n_samples}-{start}", partial(one_start, study, start))
         for start in range(n_starts)
     ]
     print(f"{n_samples} samples, {n_starts} retrainings of each; Spearman with the mean effect, 95 % interval")
-    for name, (value, low, high) in report(starts).items():
-        print(f"{name:<45}{value:>7.3f}   {low:.3f} to {high:.3f}")
+    table, correlations = Table(score=45, correlation=12, low=8, high=8), report(starts)
+    for name, figures in correlations.items():
+        table.row(name, *(f"{figure:.3f}" for figure in figures))
+    Cells(options.out, quick=options.quick).save_table(correlations)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """From raw interactions to samples: ours on DuckDB with bounded memory, pandas, and what other libraries do to load.
 
-    python -m benchmarks.corpus.ingestion --quick                 # up to one million rows, under 5 minutes
-    python -m benchmarks.corpus.ingestion                         # to 100 million; a killed run resumes at the next cell
-    python -m benchmarks.corpus.ingestion --peer recbole=PYTHON --peer rectools=PYTHON    # also their loading, installed there
-    python -m benchmarks.corpus.ingestion --spark                 # instead both engines on --games FOLDER, by hash of samples
+    python -m benchmarks.corpus.ingestion --quick             # up to one million rows, under 5 minutes
+    python -m benchmarks.corpus.ingestion                     # to 100 million
+    python -m benchmarks.corpus.ingestion --peer recbole=PYTHON --peer rectools=PYTHON    # also their loading
+    python -m benchmarks.corpus.ingestion --spark --games FOLDER     # instead both engines, by hash of the samples
 
 Every system reads the same file of shuffled rows with ids as text: popularity after Zipf and Mandelbrot, 3 % repeated
 interactions, 1 % rows that cannot be used, 100 interactions per user. Ours and pandas do the same work: reject, drop
@@ -16,12 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+
+from benchmarks.cells import Cells, Figures, Table, options_of
+from benchmarks.peers import PeerError, add_peers, run_module
 
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 LARGEST_BESIDE_OTHERS = 10_000_000
@@ -31,8 +33,6 @@ ITEMS = 200_000
 MEMORY = "4GB"
 SPREAD = 2000
 """Mandelbrot's shift of the ranks: the most popular item has about one in ten thousand interactions."""
-
-Cell = dict[str, Any]
 
 SIMULATION = """
 SELECT
@@ -84,12 +84,12 @@ def simulate(n_rows: int, folder: Path) -> dict[str, Path]:
 _RECBOLE_COLUMNS = {"user_id": "token", "item_id": "token", "rating": "float", "timestamp": "float"}
 
 
-def run_ours(files: dict[str, Path], form: str, folder: Path) -> Cell:
+def run_ours(files: dict[str, Path], form: str, folder: Path) -> Figures:
     """Ingest with DuckDB."""
     from coresift.corpus import IngestionOptions, Source, ingest_to_files
 
     columns = {name: f"{name}:{kind}" for name, kind in _RECBOLE_COLUMNS.items()}
-    reading: Cell = {"format": "parquet"} if form == "parquet" else {"format": "csv", "columns": columns}
+    reading: Figures = {"format": "parquet"} if form == "parquet" else {"format": "csv", "columns": columns}
     report = ingest_to_files(
         Source("raw_interactions", path=str(files[form]), **reading),
         Source("raw_items", path=str(files["items"]), format="parquet"),
@@ -100,11 +100,11 @@ def run_ours(files: dict[str, Path], form: str, folder: Path) -> Cell:
     return {"kept": report["rows"]["without_repeats"], "samples": _n_samples(report)}
 
 
-def _n_samples(report: Cell) -> int:
+def _n_samples(report: Figures) -> int:
     return sum(part["samples"] for part in report["splits"].values())
 
 
-def run_pandas(files: dict[str, Path], form: str, folder: Path) -> Cell:
+def run_pandas(files: dict[str, Path], form: str, folder: Path) -> Figures:
     """Do the same work in memory, as one writes it with pandas."""
     import numpy as np
     import pandas as pd
@@ -136,7 +136,7 @@ def run_pandas(files: dict[str, Path], form: str, folder: Path) -> Cell:
     return {"kept": len(log), "samples": sum(map(len, samples))}
 
 
-def run_recbole(files: dict[str, Path], form: str, folder: Path) -> Cell:
+def run_recbole(files: dict[str, Path], form: str, folder: Path) -> Figures:
     """Load with RecBole, which reads its own kind of file only."""
     from recbole.config import Config
     from recbole.data import create_dataset
@@ -157,7 +157,7 @@ def run_recbole(files: dict[str, Path], form: str, folder: Path) -> Cell:
     return {"kept": dataset.inter_num, "samples": None}
 
 
-def run_rectools(files: dict[str, Path], form: str, folder: Path) -> Cell:
+def run_rectools(files: dict[str, Path], form: str, folder: Path) -> Figures:
     """Load with RecTools, from a data frame of pandas."""
     import pandas as pd
     from rectools.dataset import Dataset
@@ -186,39 +186,48 @@ def run_cell(system: str, form: str, n_rows: int, data: Path) -> None:
     print(json.dumps({"seconds": round(seconds, 1), "peak_gb": round(peak, 2), **found}))
 
 
-def measured(system: str, form: str, n_rows: int, options: argparse.Namespace) -> Cell:
-    """Return a finished cell, or run it in a process of its own."""
-    path = options.results / f"ingestion-{system}-{form}-{n_rows}.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    simulate(n_rows, options.data)
-    command = [options.interpreters[system], "-m", "benchmarks.corpus.ingestion"]
-    command += ["--cell", system, form, str(n_rows), "--data", str(options.data)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"failed": (done.stderr.strip().splitlines() or [f"killed, {done.returncode}"])[-1][:100]}
-    cell: Cell = json.loads(done.stdout.splitlines()[-1])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(cell))
-    return cell
+def measured(cells: Cells, python: str, system: str, form: str, n_rows: int, data: Path) -> Figures:
+    """Return a finished cell, or run it in a process of its own; why one failed is told and not kept."""
+
+    def measure() -> Figures:
+        simulate(n_rows, data)
+        return run_module(python, "benchmarks.corpus.ingestion", "--cell", system, form, n_rows, "--data", data)
+
+    try:
+        return cells.figures(f"ingestion-{system}-{form}-{n_rows}", measure)
+    except PeerError as error:
+        return {"failed": str(error)[:100]}
 
 
-def print_table(sizes: tuple[int, ...], options: argparse.Namespace) -> None:
-    """Measure every cell and print a row for it."""
-    names = ("rows", 12), ("seconds", 9), ("s / million", 12), ("peak GB", 8), ("kept", 11), ("samples", 9)
-    print(f"{'system':10} {'file':8} " + " ".join(f"{name:>{width}}" for name, width in names))
-    for system in options.interpreters:
+def measurements(systems: Iterable[str], sizes: tuple[int, ...]) -> Iterator[tuple[str, str, int]]:
+    """System, file and rows of every cell: peers read their own kind of file, only ours goes beyond memory."""
+    for system in systems:
         for form in ("parquet", "inter"):
             for n_rows in sizes:
                 alone = system == "coresift" and form == "parquet"
-                if (system in PEERS and form == "parquet") or (n_rows > LARGEST_BESIDE_OTHERS and not alone):
-                    continue
-                cell = measured(system, form, n_rows, options)
-                told = cell.get("failed") or (
-                    f"{cell['seconds']:9.1f} {cell['seconds'] / n_rows * 1e6:12.2f} {cell['peak_gb']:8.2f} "
-                    f"{cell['kept']:11} {cell['samples'] or '':>9}"
-                )
-                print(f"{system:10} {form:8} {n_rows:12} {told}", flush=True)
+                if not (system in PEERS and form == "parquet") and (n_rows <= LARGEST_BESIDE_OTHERS or alone):
+                    yield system, form, n_rows
+
+
+def report(cells: Cells, interpreters: dict[str, str], sizes: tuple[int, ...], data: Path) -> None:
+    """Measure every cell, print a row for it and save the table."""
+    table, found = Table(system=10, file=8, rows=12, seconds=9, s_a_million=12, peak_GB=8, kept=11, samples=9), {}
+    for system, form, n_rows in measurements(interpreters, sizes):
+        cell = measured(cells, interpreters[system], system, form, n_rows, data)
+        found[f"{system} {form} {n_rows}"] = cell
+        told = (
+            [cell["failed"]]
+            if "failed" in cell
+            else [
+                f"{cell['seconds']:.1f}",
+                f"{cell['seconds'] / n_rows * 1e6:.2f}",
+                f"{cell['peak_gb']:.2f}",
+                str(cell["kept"]),
+                str(cell["samples"] or ""),
+            ]
+        )
+        table.row(system, form, str(n_rows), *told)
+    cells.save_table(found)
 
 
 def compare_engines(games: Path) -> None:
@@ -245,25 +254,25 @@ def compare_engines(games: Path) -> None:
 
 def main() -> None:
     """Measure what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one million rows only")
+    parser = options_of(__doc__, results="ingestion", quick="one million rows only")
     parser.add_argument("--rows", type=int, nargs="+", help="sizes instead of the usual ones")
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON", help="an environment with a peer")
+    add_peers(parser, PEERS)
     parser.add_argument("--spark", action="store_true", help="compare engines on --games instead")
     parser.add_argument("--games", type=Path, help="folder of the Games corpus in the parquet schema")
     parser.add_argument("--data", type=Path, default=Path(tempfile.gettempdir()) / "coresift-ingestion")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--clean", action="store_true", help="remove the simulated files at the end")
     parser.add_argument("--cell", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    options.interpreters = OURS | dict(pair.split("=", 1) for pair in options.peer)
+    if options.spark and not options.games:
+        parser.error("--spark compares the engines on the Games corpus: name its folder with --games")
     if options.cell:
         system, form, n_rows = options.cell
         run_cell(system, form, int(n_rows), options.data)
     elif options.spark:
         compare_engines(options.games)
     else:
-        print_table(tuple(options.rows or (SIZES[:1] if options.quick else SIZES)), options)
+        sizes = tuple(options.rows or (SIZES[:1] if options.quick else SIZES))
+        report(Cells(options.out), OURS | dict(options.peers), sizes, options.data)
     if options.clean:
         shutil.rmtree(options.data, ignore_errors=True)
 

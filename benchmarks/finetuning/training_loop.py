@@ -1,8 +1,7 @@
 """Tokens per second of the training loop beside TRL's SFTTrainer, and what is computed on padding.
 
-    python -m venv build/trl && build/trl/bin/pip install torch==2.13.0 trl   # the peer in an environment of its own
-    python -m benchmarks.finetuning.training_loop --peer build/trl/bin/python
-    python -m benchmarks.finetuning.training_loop --peer build/trl/bin/python --quick
+    python -m benchmarks.finetuning.training_loop --peer trl=PYTHON    # benchmarks/requirements/trl.txt
+    python -m benchmarks.finetuning.training_loop --peer trl=PYTHON --quick
 
 Every side tunes the same small Llama (random weights, float32) with the same LoRA on the same token lists, batch and
 threads for one epoch, loss on the response only; TRL once with its defaults, and once grouping by length. Lengths of
@@ -15,11 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
+
+from benchmarks.cells import Cells, Figures, Table, options_of
+from benchmarks.peers import add_peers, run_module
 
 SIDES = ("coresift", "trl", "trl grouped by length")
 WORDS, RESPONSE, LEARNING_RATE, RANK = 8000, 12, 1e-3, 8
@@ -134,70 +136,64 @@ def run_trl(
         return {"seconds": time.process_time() - started, "cells": sum(cells), "version": trl.__version__}
 
 
+def model_folder(options: argparse.Namespace) -> Path:
+    """Where the base model of all sides lies."""
+    return options.out / f"model{'-quick' if options.quick else ''}"
+
+
 def run_side(side: str, options: argparse.Namespace) -> dict[str, float | str]:
     """One cell, in this process."""
     import torch
 
     torch.set_num_threads(options.threads)
-    model = options.out / f"model{'-quick' if options.quick else ''}"
     lists, lengths = make_tokens(128 if options.quick else 1024)
     if side == "coresift":
-        found: dict[str, float | str] = run_coresift(model, lists, lengths, options.batch)
+        found: dict[str, float | str] = run_coresift(model_folder(options), lists, lengths, options.batch)
     else:
-        found = run_trl(model, lists, lengths, options.batch, grouped=side != "trl")
+        found = run_trl(model_folder(options), lists, lengths, options.batch, grouped=side != "trl")
     return found | {"tokens": sum(map(len, lists))}
 
 
-def cell(side: str, repeat: int, options: argparse.Namespace) -> dict[str, float]:
-    """One cell, in a process of its own, read back where an earlier run left it."""
-    file = options.out / f"{side.replace(' ', '_')}-{repeat}{'-quick' if options.quick else ''}.json"
-    if not file.exists():
-        python = sys.executable if side == "coresift" else options.peer
-        settings = ["--side", side, "--out", options.out, "--threads", options.threads, "--batch", options.batch]
-        command = [
-            python,
-            "-m",
-            "benchmarks.finetuning.training_loop",
-            *settings,
-            *(["--quick"] if options.quick else []),
-        ]
-        done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
-        file.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
-    return json.loads(file.read_text(encoding="utf-8"))
+def run_apart(side: str, options: argparse.Namespace) -> Figures:
+    """One cell, in a process of its own."""
+    python = sys.executable if side == "coresift" else dict(options.peers)["trl"]
+    settings = ["--side", side, "--out", options.out, "--threads", options.threads, "--batch", options.batch]
+    quick = ["--quick"] if options.quick else []
+    return run_module(python, "benchmarks.finetuning.training_loop", *settings, *quick)
+
+
+def report(best: dict[str, Figures], options: argparse.Namespace) -> None:
+    """Print the fastest round of every side."""
+    ours = best["coresift"]
+    print(f"{ours['tokens']:,} tokens, batch {options.batch}, {options.threads} thread(s), float32")
+    table = Table(side=24, tokens_a_second=16, cells_per_token=16, coresift_is_so_many_times_as_fast=34)
+    for side, found in best.items():
+        rate, waste = found["tokens"] / found["seconds"], found["cells"] / found["tokens"]
+        table.row(side, f"{rate:.0f}", f"{waste:.3f}", f"{found['seconds'] / ours['seconds']:.2f}")
 
 
 def main() -> None:
     """Measure every cell, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peer", help="python of an environment with torch, transformers, peft and trl")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/finetuning"))
+    parser = options_of(__doc__, results="finetuning", quick="one round on a smaller model and fewer samples")
+    add_peers(parser, ["trl"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--quick", action="store_true", help="one round on a smaller model and fewer samples")
-    parser.add_argument("--side", choices=SIDES, help="run one cell here and print its figures")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         print(json.dumps(run_side(options.side, options)))
         return
-    options.out.mkdir(parents=True, exist_ok=True)
-    model = options.out / f"model{'-quick' if options.quick else ''}"
-    if not model.exists():
-        make_model(model, quick=options.quick)
-    rounds = range(1 if options.quick else options.repeats)
-    sides = SIDES if options.peer else SIDES[:1]
-    runs = {side: [] for side in sides}
-    for repeat in rounds:
-        for side in sides:
-            runs[side].append(cell(side, repeat, options))
-    best = {side: min(cells, key=lambda found: found["seconds"]) for side, cells in runs.items()}
-    ours = best["coresift"]
-    print(f"{ours['tokens']:,} tokens, batch {options.batch}, {options.threads} thread(s), float32")
-    for side, found in best.items():
-        rate, waste = found["tokens"] / found["seconds"], found["cells"] / found["tokens"]
-        ratio = found["seconds"] / ours["seconds"]
-        print(f"  {side:24} {rate:8.0f} tokens/s   cells per token {waste:.3f}   coresift is {ratio:.2f} x as fast")
-    (options.out / "table.json").write_text(json.dumps(best, indent=2) + "\n", encoding="utf-8")
+    cells = Cells(options.out, {"threads": options.threads, "batch": options.batch}, quick=options.quick)
+    if not model_folder(options).exists():
+        make_model(model_folder(options), quick=options.quick)
+    runs: dict[str, list[Figures]] = {side: [] for side in (SIDES if options.peers else SIDES[:1])}
+    for repeat in range(1 if options.quick else options.repeats):
+        for side, rounds in runs.items():
+            rounds.append(cells.figures(f"{side}-{repeat}", partial(run_apart, side, options)))
+    best = {side: min(rounds, key=lambda found: found["seconds"]) for side, rounds in runs.items()}
+    report(best, options)
+    cells.save_table(best)
 
 
 if __name__ == "__main__":

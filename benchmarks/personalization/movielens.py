@@ -1,8 +1,8 @@
 """Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user.
 
     python -m benchmarks.personalization.movielens --ratings path/to/ml-100k           # all cells, five seeds
-    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --quick   # two seeds, few samples and steps
-    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --cold    # tests users that training has not seen
+    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --quick   # two seeds, few samples
+    python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --cold    # users not seen in training
 
 Every rating is a sample: liked (4 or better) or not; each user's ratings are split 8:1:1 by time. For cold users all
 ratings are split at one point in time, and only users without a training sample are tested; what their prompts and
@@ -17,19 +17,17 @@ samples of a seed:
     shuffled          the same, states exchanged among samples
     <side>+din        logistic stacking of the side's logit and DIN's, fitted on validation samples
 
-A cell is one side, selection and seed; it is kept as JSON in benchmarks/results/, and a killed run goes on after it.
+A cell is one side, selection and seed; it is kept as JSON, and a killed run goes on after it.
 Floors: always guessing (AUC .5), the untuned model, DIN, and the shares of liked ratings of the user before and of the
 item.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +37,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.cells import Cells, Figures, Table, options_of
+from benchmarks.finished_run import TEST, TRAIN, VALID, of_split, weighing_the_same
+from benchmarks.shapes import ALPHA, EVERY_LINEAR, N_ADAPTERS, RANK
 from coresift.corpus import Source, ingest
 from coresift.evaluation import predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
@@ -51,9 +52,6 @@ from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
 from coresift.storage import Tensors, atomic_file, fingerprint, read_tensors, write_tensors
 from coresift.surrogate import din_states, train_din
 
-RESULTS = Path("benchmarks/results")
-R, N_ADAPTERS, ALPHA = 8, 4, 16
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 TEMPLATES = ClickTemplates(
     prompt="{% set share = (10 * (liked | length) / ((liked + disliked) | length or 1)) | round | int %}"
     "Liked: {{ liked[:2] | join('; ') }}\nDisliked: {{ disliked[:2] | join('; ') }}\n"
@@ -126,13 +124,13 @@ class Clicks:
 
     def _some(self, split: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
         splits, users = (np.asarray(self.corpus.samples[name]) for name in ("split", "user_id"))
-        tested = ~np.isin(users, users[splits == 0]) if self.cold_only and split == 2 else True
+        tested = ~np.isin(users, users[splits == TRAIN]) if self.cold_only and split == TEST else True
         rows = np.flatnonzero((splits == split) & tested)
         return draw.choice(rows, min(count, len(rows)), replace=False)
 
     def part(self, split: int) -> pa.Table:
         """The prompts of one split."""
-        return self.prompts.filter(pc.equal(self.prompts["split"], split))
+        return of_split(self.prompts, split)
 
     def of_part(self, values: torch.Tensor, split: int) -> NDArray[np.float64]:
         """The values of one split's samples, in the order of the prompts."""
@@ -140,13 +138,13 @@ class Clicks:
 
     def coreset(self, selection: str, seed: int) -> pa.Table:
         """``budget`` training samples: drawn at random, or by optimal transport between DIN's states."""
-        train = self.part(0)
+        train = self.part(TRAIN)
         pool = CandidatePool(
             sample_id=np.asarray(train["sample_id"]),
-            state=self.of_part(self.states["state"], 0).astype(np.float32),
-            validation_state=self.of_part(self.states["state"], 1).astype(np.float32),
+            state=self.of_part(self.states["state"], TRAIN).astype(np.float32),
+            validation_state=self.of_part(self.states["state"], VALID).astype(np.float32),
             label=np.asarray(train["label"]),
-            validation_label=np.asarray(self.part(1)["label"]),
+            validation_label=np.asarray(self.part(VALID)["label"]),
         )
         budget = min(self.size.budget, len(train))
         selector = (
@@ -157,8 +155,7 @@ class Clicks:
             )
         )
         rows = selector.fit(pool).selected_indices_
-        weights = pa.array(np.ones(len(rows)), pa.float32())
-        return pa.table({"sample_id": train["sample_id"].take(pa.array(np.sort(rows))), "weight": weights})
+        return weighing_the_same(train["sample_id"].take(pa.array(np.sort(rows))))
 
     def seen_states(self, side: str, seed: int) -> SampleStates | None:
         """What the gates of a side read."""
@@ -175,22 +172,21 @@ def tuned_logits(clicks: Clicks, side: str, selection: str, seed: int) -> tuple[
     """Logits of the validation and of the tested samples after training one side."""
     states = clicks.seen_states(side, seed)
     mixture = RecLoraConfig.for_states(states, n_adapters=N_ADAPTERS) if states else None
-    rank = R * N_ADAPTERS if side == "lora_whole_rank" else R
+    rank = RANK * N_ADAPTERS if side == "lora_whole_rank" else RANK
     recommender = build_recommender(
         "yes_no",
         base_model=clicks.base_model,
         items=clicks.corpus.items,
-        adapter=AdapterOptions(r=rank, alpha=ALPHA * rank // R, dropout=0.0, targets=TARGETS, mixture=mixture),
+        adapter=AdapterOptions(r=rank, alpha=ALPHA * rank // RANK, dropout=0.0, targets=EVERY_LINEAR, mixture=mixture),
         states=states,
         random_state=seed,
     )
     options = FineTuningOptions(epochs=1, min_steps=clicks.size.steps, validation_samples=0)
     coreset = clicks.coreset(selection, seed)
     with tempfile.TemporaryDirectory() as folder:
-        fine_tune(
-            recommender, clicks.part(0), coreset=coreset, work_folder=Path(folder), options=options, random_state=seed
-        )
-    validation, tested = (recommender.click_probabilities(clicks.part(split)).double() for split in (1, 2))
+        settings = {"work_folder": Path(folder), "options": options, "random_state": seed}
+        fine_tune(recommender, clicks.part(TRAIN), coreset=coreset, **settings)
+    validation, tested = (recommender.click_probabilities(clicks.part(split)).double() for split in (VALID, TEST))
     return torch.special.logit(validation, 1e-7).numpy(), torch.special.logit(tested, 1e-7).numpy()
 
 
@@ -198,8 +194,8 @@ def click_cell(clicks: Clicks, side: str, selection: str, seed: int) -> dict[str
     """Train one side, and measure it alone and stacked with DIN."""
     started = time.perf_counter()
     validation, tested = tuned_logits(clicks, side, selection, seed)
-    label, known = np.asarray(clicks.part(2)["label"]), np.asarray(clicks.part(1)["label"])
-    din_validation, din_tested = (clicks.of_part(clicks.din_logit, split) for split in (1, 2))
+    label, known = np.asarray(clicks.part(TEST)["label"]), np.asarray(clicks.part(VALID)["label"])
+    din_validation, din_tested = (clicks.of_part(clicks.din_logit, split) for split in (VALID, TEST))
     stacking = LogisticRegression().fit(np.stack([validation, din_validation], axis=1), known)
     stacked = stacking.predict_proba(np.stack([tested, din_tested], axis=1))[:, 1]
     measured = {"": click_metrics(_sigmoid(tested), label), "+din ": click_metrics(stacked, label)}
@@ -209,9 +205,9 @@ def click_cell(clicks: Clicks, side: str, selection: str, seed: int) -> dict[str
 
 def floors(clicks: Clicks) -> dict[str, dict[str, float]]:
     """What needs no tuned model: the untuned one, DIN, and the shares of likes of the user before and of the item."""
-    label = np.asarray(clicks.part(2)["label"])
+    label = np.asarray(clicks.part(TEST)["label"])
     samples = clicks.corpus.samples
-    wanted = clicks.part(2)["sample_id"].combine_chunks()
+    wanted = clicks.part(TEST)["sample_id"].combine_chunks()
     tested = samples.filter(pc.is_in(samples["sample_id"], value_set=wanted))
     liked = [
         (sum(r >= 4 for r in ratings) + 1) / (len(ratings) + 2) for ratings in tested["history_ratings"].to_pylist()
@@ -220,8 +216,8 @@ def floors(clicks: Clicks) -> dict[str, dict[str, float]]:
     of_items = of_items.filter(pc.is_in(of_items["sample_id"], value_set=wanted))
     untuned = build_recommender("yes_no", base_model=clicks.base_model, items=clicks.corpus.items)
     return {
-        "untuned": click_metrics(untuned.click_probabilities(clicks.part(2)).numpy(), label),
-        "din": click_metrics(_sigmoid(clicks.of_part(clicks.din_logit, 2)), label),
+        "untuned": click_metrics(untuned.click_probabilities(clicks.part(TEST)).numpy(), label),
+        "din": click_metrics(_sigmoid(clicks.of_part(clicks.din_logit, TEST)), label),
         "user_mean": click_metrics(np.array(liked), label),
         "item_mean": click_metrics(np.asarray(of_items["probability"], dtype=np.float64), label),
     }
@@ -231,69 +227,58 @@ def _sigmoid(logit: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-logit))
 
 
-def kept(name: str, make: Callable[[], dict]) -> dict:
-    """Return a finished cell, or finish it."""
-    file = RESULTS / f"personalization-{name}.json"
-    if not file.exists():
-        result = make()
-        RESULTS.mkdir(exist_ok=True)
-        file.write_text(json.dumps(result, indent=2))
-    return json.loads(file.read_text())
-
-
-def measure(ratings: Path, split: str, *, quick: bool, model: str | None, seeds: int) -> None:
-    """Measure every side and print the table."""
-    size = QUICK if quick else Size()
-    clicks = Clicks(ratings, size, RESULTS / "work", model, split)
-    print(f"{split}: {len(clicks.part(2))} impressions tested")
-    tag = fingerprint(clicks.prompts, clicks.states["state"], vars(size))
-    table = kept(f"{tag}-floors", lambda: floors(clicks))
-    for name, metrics in table.items():
+def measure(clicks: Clicks, cells: Cells, tag: str, pairs: list[tuple[str, str]], seeds: int) -> None:
+    """Measure every side, print the tables and save them."""
+    floor = cells.figures(f"{tag}-floors", partial(floors, clicks))
+    for name, metrics in floor.items():
         print(f"{name:28s} AUC {metrics['auc']:.4f}  log loss {metrics['log_loss']:.4f}")
-    pairs = PAIRS[split]
-    cells: dict[tuple[str, str], list[dict]] = {pair: [] for pair in pairs}
+    found: dict[tuple[str, str], list[Figures]] = {pair: [] for pair in pairs}
     for seed in range(seeds):
         for side, selection in pairs:
             name = f"{tag}-{side}-{selection}-{seed}"
-            cell = kept(
-                name, lambda side=side, selection=selection, seed=seed: click_cell(clicks, side, selection, seed)
-            )
-            cells[side, selection].append(cell)
+            cell = cells.figures(name, partial(click_cell, clicks, side, selection, seed))
+            found[side, selection].append(cell)
             print(f"seed {seed} {side:16s} {selection:8s} AUC {cell['auc']:.4f}  stacked {cell['+din auc']:.4f}")
-    print_table(cells)
+    print()
+    report(found)
+    cells.save_table({"floors": floor} | {f"{side} {selection}": rows for (side, selection), rows in found.items()})
 
 
-def print_table(cells: dict[tuple[str, str], list[dict]]) -> None:
+def report(found: dict[tuple[str, str], list[Figures]]) -> None:
     """Print means over seeds with 95 % intervals (Student), and differences to plain LoRA of the same seeds."""
-    print(f"\n{'side':16s} {'samples':8s} {'AUC':>18s} {'log loss':>18s} {'stacked AUC':>18s} {'AUC - LoRA':>18s}")
-    for (side, selection), rows in cells.items():
-        base = cells["lora", selection]
+    table = Table(side=16, samples=8, AUC=18, log_loss=18, stacked_AUC=18, stacked_log_loss=18, over_LoRA_in_AUC=18)
+    for (side, selection), rows in found.items():
+        base = found["lora", selection]
         differences = [row["auc"] - other["auc"] for row, other in zip(rows, base, strict=True)]
-        columns = [[row[name] for row in rows] for name in ("auc", "log_loss", "+din auc")]
-        print(f"{side:16s} {selection:8s} " + " ".join(_interval(values) for values in [*columns, differences]))
+        columns = [[row[name] for row in rows] for name in ("auc", "log_loss", "+din auc", "+din log_loss")]
+        table.row(side, selection, *(_interval(values) for values in [*columns, differences]))
 
 
 def _interval(values: list[float]) -> str:
     from scipy.stats import t
 
     if len(values) < 2:
-        return f"{values[0]:18.4f}"
+        return f"{values[0]:.4f}"
     half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{np.mean(values):9.4f} ± {half:6.4f}"
+    return f"{np.mean(values):.4f} ± {half:.4f}"
 
 
 def main() -> None:
     """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, results="personalization", quick="two seeds, few samples and steps")
     parser.add_argument("--ratings", type=Path, required=True, help="folder of MovieLens 100K in its official layout")
     parser.add_argument("--model", help="path of a pretrained base model; the default is trained on the titles")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--cold", action="store_true", help="split at one point in time, test unseen users only")
-    parser.add_argument("--quick", action="store_true", help="two seeds, few samples and steps")
-    arguments = parser.parse_args()
-    seeds = min(arguments.seeds, 2) if arguments.quick else arguments.seeds
-    split = "global_time" if arguments.cold else "per_user_time"
-    measure(arguments.ratings, split, quick=arguments.quick, model=arguments.model, seeds=seeds)
+    options = parser.parse_args()
+    seeds = min(options.seeds, 2) if options.quick else options.seeds
+    split = "global_time" if options.cold else "per_user_time"
+    size = QUICK if options.quick else Size()
+    cells = Cells(options.out, {"model": options.model})
+    clicks = Clicks(options.ratings, size, options.out / "work", options.model, split)
+    print(f"{split}: {len(clicks.part(TEST))} impressions tested")
+    tag = fingerprint(clicks.prompts, clicks.states["state"], vars(size))
+    measure(clicks, cells, tag, PAIRS[split], seeds)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,15 @@ several rounds, so that other jobs on the machine count little. A killed run res
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.cells import Cells, Table, options_of
 from coresift.compute import use_threads
 from coresift.ranking import top_items
 
@@ -64,26 +63,28 @@ def measure(n_users: int, n_items: int, width: int, rounds: int) -> dict[str, fl
     return found
 
 
+def report(found: dict[str, float]) -> None:
+    """Print the seconds of every side, and how many times the product they are."""
+    table = Table(side=28, seconds=8, x_product=10, x_into_memory_at_hand=22)
+    for side, value in found.items():
+        floors = found["product"], found["product into memory at hand"]
+        table.row(side, f"{value:.3f}", *(f"{value / floor:.2f}" for floor in floors))
+
+
 def main() -> None:
     """Measure every size, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ranking"))
+    parser = options_of(__doc__, results="ranking", quick="three rounds, the first size only")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     use_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    rounds = 3 if options.quick else options.rounds
+    cells, found = Cells(options.out, {"threads": options.threads, "rounds": rounds}, quick=options.quick), {}
     for name in list(SIZES)[: 1 if options.quick else None]:
-        file = options.out / f"{name.replace(' ', '_')}{'-quick' if options.quick else ''}.json"
-        if not file.exists():
-            found = measure(*SIZES[name], rounds=3 if options.quick else options.rounds)
-            file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found[name] = cells.figures(name, partial(measure, *SIZES[name], rounds=rounds))
         print(f"{name}: {SIZES[name][0]:,} users x {SIZES[name][1]:,} items, {SIZES[name][2]} dimensions, best {K}")
-        for side, value in found.items():
-            ratio, strict = value / found["product"], value / found["product into memory at hand"]
-            print(f"  {side:28} {value:8.3f} s   {ratio:6.2f} x product   {strict:6.2f} x into memory at hand")
+        report(found[name])
+    cells.save_table(found)
 
 
 if __name__ == "__main__":

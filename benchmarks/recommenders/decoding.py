@@ -11,19 +11,17 @@ any constraint. Grounding writes freely and then finds the nearest of all titles
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from transformers import LogitsProcessorList
 
-from benchmarks.finished_run import newest, newest_table
+from benchmarks.cells import Cells, Figures, Table, options_of
+from benchmarks.finished_run import TEST, newest, newest_table, of_split, versions
 from coresift.recommenders import TitleGenerationRecommender, build_recommender
 from coresift.recommenders.constrained_beams import TrieConstraint, beam_settings
 from coresift.recommenders.sample_rows import SampleRows
@@ -52,7 +50,7 @@ class Race:
         )
         assert isinstance(model, TitleGenerationRecommender)
         self.recommender = model
-        self.prompts = prompts.filter(pc.equal(prompts["split"], 2)).slice(0, n_users)
+        self.prompts = of_split(prompts, TEST).slice(0, n_users)
         self.rows = SampleRows(self.prompts, prompt_tokens(self.prompts, padding=model.padding), left=True)
         self.allowed = plain_tree(model)
         self.settings = beam_settings(
@@ -112,18 +110,9 @@ def plain_tree(recommender: TitleGenerationRecommender) -> dict[tuple[int, ...],
     return allowed
 
 
-def main() -> None:
-    """Race all sides and save users per second."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("data"), help="data folder of a finished run")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--users", type=int, default=64)
-    parser.add_argument("--beams", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="8 users, 8 beams, one round")
-    options = parser.parse_args()
-    users, beams, rounds = (8, 8, 1) if options.quick else (options.users, options.beams, options.rounds)
-    race = Race(options.data, users, beams)
+def raced(data: Path, users: int, beams: int, rounds: int) -> Figures:
+    """Users per second of every side, whose constraints must write the same titles."""
+    race = Race(data, users, beams)
     race.recommender.title_vectors  # noqa: B018 - made once, outside the clock
     sides = {"tree": race.ours, "prefix function": race.prefix_function, "no constraint": race.free}
     fastest: dict[str, float] = {}
@@ -137,12 +126,25 @@ def main() -> None:
     started = time.perf_counter()
     race.grounding()
     fastest["grounding, 4 beams"] = time.perf_counter() - started
-    table = {name: len(race.rows) / seconds for name, seconds in fastest.items()}
-    for name, rate in table.items():
-        print(f"{name:20} {rate:8.2f} users/s  {rate / table['prefix function']:.2f} of the prefix function")
-    options.out.mkdir(parents=True, exist_ok=True)
-    record = {"users": len(race.rows), "beams": beams, "items": len(race.recommender.titles), "users_per_second": table}
-    (options.out / "decoding.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    rates = {name: len(race.rows) / seconds for name, seconds in fastest.items()}
+    return {"users": len(race.rows), "beams": beams, "items": len(race.recommender.titles), "users_per_second": rates}
+
+
+def main() -> None:
+    """Race all sides and save users per second."""
+    parser = options_of(__doc__, results="decoding", quick="8 users, 8 beams, one round")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="data folder of a finished run")
+    parser.add_argument("--users", type=int, default=64)
+    parser.add_argument("--beams", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    users, beams, rounds = (8, 8, 1) if options.quick else (options.users, options.beams, options.rounds)
+    cells = Cells(options.out, versions(options.data), quick=options.quick)
+    found = cells.figures(f"{users}-{beams}-{rounds}", lambda: raced(options.data, users, beams, rounds))
+    table, rates = Table(side=20, users_a_second=16, of_the_prefix_function=24), found["users_per_second"]
+    for name, rate in rates.items():
+        table.row(name, f"{rate:.2f}", f"{rate / rates['prefix function']:.2f}")
+    cells.save_table(found)
 
 
 if __name__ == "__main__":

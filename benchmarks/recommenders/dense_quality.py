@@ -1,9 +1,9 @@
 """Quality of the dense recommender on 1,024 samples, bare and with the recent-popularity prior, step by step.
 
     kedro run --env games --params raw_dir=...,foundation.model=path/to/all-MiniLM-L6-v2   # makes samples and prompts
-    python -m benchmarks.recommenders.dense_quality --data data                    # five seeds of `default`, one of the others
+    python -m benchmarks.recommenders.dense_quality --data data           # five seeds of `default`, one of the others
     python -m benchmarks.recommenders.dense_quality --data data --steps untuned default --seeds 2
-    python -m benchmarks.recommenders.dense_quality --data data --quick            # one seed, 4 training steps, 200 users
+    python -m benchmarks.recommenders.dense_quality --data data --quick   # one seed, 4 training steps, 200 users
 
 Each step of the ladder is one set of settings. A cell is a step and a seed: it tunes on the random training samples of
 that seed, or on those that a selector chose once for all seeds, embeds the validation and test prompts and the
@@ -15,7 +15,6 @@ measured. Full catalogue, history masked.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,9 +26,20 @@ import pyarrow.parquet as pq
 from safetensors.torch import load_file
 from torch import Tensor
 
-from benchmarks.finished_run import newest, newest_table
+from benchmarks.cells import Cells, options_of
+from benchmarks.finished_run import (
+    TRAIN,
+    VALID,
+    drawn_users,
+    newest,
+    newest_table,
+    of_split,
+    versions,
+    weighing_the_same,
+)
 from coresift.compute import use_threads
-from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock, prior_tuning
+from coresift.evaluation import PopularityPrior, PriorTuning, prior_tuning
+from coresift.evaluation.popularity_prior import ScoreBlock
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.parameters import DenseParameters
 from coresift.personalization import RecLoraConfig, SampleStates
@@ -42,7 +52,6 @@ from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tenso
 
 N_SAMPLES = 1024
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
-VALID, TEST = 1, 2
 FEATURES = {
     "sample_embeddings": "feature/sample_embeddings",
     "gradient_norms": "feature/gradient_norms",
@@ -101,10 +110,9 @@ class Corpus:
         self.base_model = newest(data, "primary/base_model")
         self.prompts = with_histories(newest_table(data, "primary/prompts.parquet"), self.samples)
         interactions = newest_table(data, "intermediate/interactions.parquet")
-        self.train = self.samples.filter(pc.equal(self.samples["split"], 0))
+        self.train = of_split(self.samples, TRAIN)
         self.data = data
-        test = self.samples.filter(pc.equal(self.samples["split"], TEST))
-        self.test = test.take(np.sort(np.random.default_rng(0).permutation(len(test))[: n_test or len(test)]))
+        self.test = drawn_users(self.samples, n_test)
         self.tuning: PriorTuning = prior_tuning(self.samples, interactions, len(self.items), n_users=n_tuning)
         self.surrogate_items = load_file(newest(data, "surrogate/item_vectors.safetensors"))["vector"]
         states = read_tensors(newest(data, "surrogate/surrogate_states.safetensors"))
@@ -118,11 +126,10 @@ class Corpus:
             return self.chosen(step.selection, work)
         drawn_from = self.train
         if step.active_lately:
-            lately = self.samples.filter(pc.equal(self.samples["split"], VALID))["user_id"].combine_chunks()
+            lately = of_split(self.samples, VALID)["user_id"].combine_chunks()
             drawn_from = self.train.filter(pc.is_in(self.train["user_id"], value_set=lately))
         rows = np.sort(np.random.default_rng(seed).choice(len(drawn_from), N_SAMPLES, replace=False))
-        weights = pa.array(np.ones(N_SAMPLES), pa.float32())
-        return pa.table({"sample_id": drawn_from.take(rows)["sample_id"], "weight": weights})
+        return weighing_the_same(drawn_from.take(rows)["sample_id"])
 
     def chosen(self, selection: tuple[str, dict[str, object]], work: Path) -> pa.Table:
         """A selector's coreset, made once."""
@@ -262,18 +269,18 @@ def show(name: str, runs: list[dict[str, Figures]]) -> dict[str, Figures]:
 
 def main() -> None:
     """Measure every cell, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__, results="dense_quality", quick="one seed, 4 training steps, 200 users")
     parser.add_argument("--data", type=Path, default=Path("data"), help="data folder of a finished run")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dense_quality"))
     parser.add_argument("--steps", nargs="*", choices=LADDER, help="steps to measure; all by default")
     parser.add_argument("--seeds", type=int, default=5, help=f"of {MEASURED_IN_FULL}, or of all steps named")
     parser.add_argument("--tuning-users", type=int, default=4000, help="validation users that priors are chosen on")
     parser.add_argument("--dtype", default="bfloat16", help="precision of the model's products")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--quick", action="store_true", help="one seed, 4 training steps, 200 users")
     options = parser.parse_args()
     use_threads(options.threads)
     n_test, n_tuning = (200, 200) if options.quick else (0, options.tuning_users)
+    shared = versions(options.data) | {"dtype": options.dtype, "tuning users": str(n_tuning)}
+    cells = Cells(options.out, shared, quick=options.quick)
     corpus = Corpus(options.data, n_test=n_test, n_tuning=n_tuning)
     print("validation: ndcg@20; test: " + ", ".join(METRICS))
     surrogate = {"tuning": corpus.surrogate(corpus.tuning.samples), "test": corpus.surrogate(corpus.test)}
@@ -282,8 +289,7 @@ def main() -> None:
         full = options.steps or name == MEASURED_IN_FULL
         count = 1 if options.quick or not LADDER[name].tuned or not full else options.seeds
         table[name] = show(name, [cell(corpus, name, seed, options) for seed in range(count)])
-    report = options.out / ("quick.json" if options.quick else "table.json")
-    report.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    cells.save_table(table)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,10 @@ negatives, the last 8 items newest first, 96 tokens, mean pooling.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,13 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
-from benchmarks.finished_run import newest, newest_table
+from benchmarks.cells import Arrays, Cells, Table, difference, is_no_worse, options_of
+from benchmarks.finished_run import TRAIN, drawn_users, newest, newest_table, of_split, versions, weighing_the_same
+from benchmarks.recommenders.dense_quality import METRICS, N_SAMPLES
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import base_model_location
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics, top_items
 from coresift.recommenders import AdapterOptions, build_recommender, with_histories
-
-N_SAMPLES = 1024
-METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")
 
 
 class Corpus:
@@ -46,10 +44,8 @@ class Corpus:
         self.samples = newest_table(data, "primary/samples.parquet")
         self.prompts = newest_table(data, "primary/prompts.parquet")
         self.base_model = newest(data, "primary/base_model")
-        self.train = self.samples.filter(pc.equal(self.samples["split"], 0))
-        test = self.samples.filter(pc.equal(self.samples["split"], 2))
-        few = np.sort(np.random.default_rng(0).permutation(len(test))[: n_users or len(test)])
-        self.test = test.take(few)
+        self.train = of_split(self.samples, TRAIN)
+        self.test = drawn_users(self.samples, n_users)
 
     def draw(self, seed: int) -> pa.Table:
         """The training samples of one seed."""
@@ -61,8 +57,7 @@ def project(corpus: Corpus, seed: int, steps: int) -> Tensor:
     """Top items (U, 50) of the prompts alone, as the plain recipe ranks, after training with the default settings."""
     built: dict[str, object] = {"base_model": corpus.base_model, "items": corpus.items, "history_share": 0.0}
     recommender = build_recommender("dense", adapter=AdapterOptions(), random_state=seed, **built)
-    weights = pa.array(np.ones(N_SAMPLES), pa.float32())
-    coreset = pa.table({"sample_id": corpus.draw(seed)["sample_id"], "weight": weights})
+    coreset = weighing_the_same(corpus.draw(seed)["sample_id"])
     options = FineTuningOptions(validation_samples=0, **({"epochs": 1, "min_steps": steps} if steps else {}))
     prompts = with_histories(corpus.prompts, corpus.samples)
     with tempfile.TemporaryDirectory() as folder:
@@ -152,50 +147,49 @@ def recipe(corpus: Corpus, seed: int, steps: int) -> Tensor:
 SIDES = {"project": project, "recipe": recipe}
 
 
-def measure(corpus: Corpus, out: Path, side: str, seed: int, steps: int) -> dict[str, np.ndarray]:
-    """Per-user metrics of one cell, read back where an earlier run left them."""
-    file = out / f"{side}-{seed}-{corpus.test.num_rows}-{steps}.npz"
-    if not file.exists():
-        started = time.perf_counter()
-        top = SIDES[side](corpus, seed, steps)
-        metrics = ranking_metrics(top.numpy(), [set(items) for items in corpus.test["targets"].to_pylist()])
-        np.savez(file, **{name: metrics[name] for name in METRICS})
-        print(f"{side}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
-    return dict(np.load(file))
+def measure(corpus: Corpus, side: str, seed: int, steps: int) -> Arrays:
+    """Every user's metrics after one side's training."""
+    started = time.perf_counter()
+    top = SIDES[side](corpus, seed, steps)
+    metrics = ranking_metrics(top.numpy(), [set(items) for items in corpus.test["targets"].to_pylist()])
+    print(f"{side}, seed {seed}: {time.perf_counter() - started:.0f} s", flush=True)
+    return {name: metrics[name] for name in METRICS}
+
+
+def report(runs: dict[str, list[Arrays]]) -> dict[str, dict[str, object]]:
+    """Print and return what both sides reach, averaged over the seeds, and their paired difference."""
+    table, found = Table(metric=10, project=8, recipe=8, difference=30, verdict=26), {}
+    for name in METRICS:
+        ours, theirs = (np.mean([cell[name] for cell in runs[side]], axis=0) for side in SIDES)
+        gap = paired_bootstrap(ours, theirs)
+        no_worse = is_no_worse(gap, theirs.mean())
+        found[name] = {
+            "project": bootstrap_mean(ours),
+            "recipe": bootstrap_mean(theirs),
+            "difference": [gap.mean_difference, gap.low, gap.high],
+            "no_worse": no_worse,
+        }
+        verdict = "no worse" if no_worse else "not shown to be no worse"
+        table.row(name, f"{ours.mean():.4f}", f"{theirs.mean():.4f}", difference(gap), verdict)
+    return found
 
 
 def main() -> None:
     """Measure every cell, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__, results="dense_training", quick="one seed, 4 steps, 200 users")
     parser.add_argument("--data", type=Path, default=Path("data"), help="data folder of a finished run")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="where cells and table go")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="one seed, 4 steps, 200 users")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    corpus = Corpus(options.data, 200 if options.quick else 0)
+    corpus, cells = Corpus(options.data, 200 if options.quick else 0), Cells(options.out, versions(options.data))
     seeds, steps = (1, 4) if options.quick else (options.seeds, 0)
-    cells = {side: [measure(corpus, options.out, side, seed, steps) for seed in range(seeds)] for side in SIDES}
-    means = {
-        side: {name: np.mean([cell[name] for cell in runs], axis=0) for name in METRICS} for side, runs in cells.items()
+    runs = {
+        side: [
+            cells.arrays(f"{side}-{seed}-{len(corpus.test)}-{steps}", partial(measure, corpus, side, seed, steps))
+            for seed in range(seeds)
+        ]
+        for side in SIDES
     }
-    table = {}
-    for name in METRICS:
-        ours, theirs = means["project"][name], means["recipe"][name]
-        difference = paired_bootstrap(ours, theirs)
-        no_worse = bool(difference.low > -0.1 * theirs.mean())
-        table[name] = {
-            "project": bootstrap_mean(ours),
-            "recipe": bootstrap_mean(theirs),
-            "difference": [difference.mean_difference, difference.low, difference.high],
-            "no_worse": no_worse,
-        }
-        print(
-            f"{name:10} project {ours.mean():.4f}  recipe {theirs.mean():.4f}  "
-            f"difference {difference.mean_difference:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})  "
-            f"{'no worse' if no_worse else 'not shown to be no worse'}"
-        )
-    (options.out / "dense_training.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    Cells(options.out, quick=options.quick).save_table(report(runs))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,10 @@ over the seeds, is above 0. For log loss the sign is turned, so that more is bet
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from benchmarks.finished_run import newest, newest_table
+from benchmarks.cells import Arrays, Cells, Table, difference, options_of, with_interval
+from benchmarks.finished_run import TRAIN, drawn_users, newest, newest_table, of_split, run_once, weighing_the_same
+from benchmarks.shapes import EVERY_LINEAR
 from coresift.evaluation import most_popular, predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
@@ -55,10 +55,9 @@ RANKING = {"recommender.name": "semantic_id", "ingestion.samples": "all_prefixes
 CLICKS = {"recommender.name": "yes_no", "ingestion.samples": "click", "ingestion.negatives": 1}
 """Beside every liked item one that the user never met: a quality that no title tells is not all there is to know."""
 WRITING = {"batch_size": 32, "epochs": 4, "learning_rate": 2e-3}
-EVERY_LAYER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 WRITTEN: dict[str, Any] = {
     "training": WRITING | {"epochs": 2},
-    "adapter": {"r": 64, "alpha": 64, "targets": EVERY_LAYER},
+    "adapter": {"r": 64, "alpha": 64, "targets": EVERY_LINEAR},
     "n_samples": 0,
 }
 CASES = {
@@ -92,12 +91,7 @@ class Corpus:
     """
 
     def __init__(self, folder: Path, environment: str, parameters: dict[str, Any]) -> None:
-        if not (folder / "whole").exists():
-            values = [f"{name}={value}" for name, value in {"data_dir": folder, **parameters}.items()]
-            command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
-            command += ["--pipelines=ingestion,foundation,prompting", "--params", ",".join(values)]
-            subprocess.run(command, check=True)
-            (folder / "whole").touch()
+        run_once(folder, environment, "ingestion,foundation,prompting", parameters)
         self.items = newest_table(folder, "intermediate/items.parquet")
         self.interactions = newest_table(folder, "intermediate/interactions.parquet")
         self.samples = newest_table(folder, "primary/samples.parquet")
@@ -107,16 +101,14 @@ class Corpus:
 
     def tested(self, n_users: int) -> tuple[pa.Table, pa.Table]:
         """Test samples and their prompts, at most ``n_users`` of them drawn at random; 0 takes all."""
-        test = self.samples.filter(pc.equal(self.samples["split"], 2))
-        chosen = np.sort(np.random.default_rng(0).permutation(len(test))[: n_users or len(test)])
-        test = test.take(chosen)
+        test = drawn_users(self.samples, n_users)
         return test, self.prompts.filter(pc.is_in(self.prompts["sample_id"], test["sample_id"]))
 
     def drawn(self, count: int, seed: int) -> pa.Table:
         """A random coreset of ``count`` training samples with equal weights; 0 takes all."""
-        train = self.samples.filter(pc.equal(self.samples["split"], 0))["sample_id"].to_numpy()
+        train = of_split(self.samples, TRAIN)["sample_id"].to_numpy()
         ids = np.sort(np.random.default_rng(seed).permutation(train)[: count or len(train)])
-        return pa.table({"sample_id": pa.array(ids, pa.int32()), "weight": pa.array(np.ones(len(ids)), pa.float32())})
+        return weighing_the_same(pa.array(ids, pa.int32()))
 
 
 def measure(bench: Bench, corpus: Corpus, case: Case, seed: int, untuned: np.ndarray | None) -> dict[str, Any]:
@@ -184,21 +176,16 @@ def of_clicks(probability: np.ndarray, test: pa.Table) -> np.ndarray:
     return np.stack([-click_log_losses(probability.astype(float), test["label"].to_numpy()), probability], axis=1)
 
 
-def cells(bench: Bench, name: str, corpus: Corpus, seeds: int) -> list[dict[str, np.ndarray]]:
-    """One row's measurements, those read back that an earlier run left; the untuned side is the first seed's."""
-    runs: list[dict[str, np.ndarray]] = []
+def measured(bench: Bench, cells: Cells, name: str, corpus: Corpus, seeds: int) -> list[Arrays]:
+    """One row's measurements; the untuned side is the first seed's."""
+    runs: list[Arrays] = []
     for seed in range(seeds):
-        file = bench.out / f"{name}-{seed}{'-quick' if bench.quick else ''}.npz"
-        if not file.exists():
-            print(f"{name}, seed {seed}", flush=True)
-            draft = file.with_suffix(".draft.npz")
-            np.savez(draft, **measure(bench, corpus, CASES[name], seed, runs[0]["untuned"] if runs else None))
-            draft.rename(file)
-        runs.append(dict(np.load(file)))
+        untuned = runs[0]["untuned"] if runs else None
+        runs.append(cells.arrays(f"{name}-{seed}", partial(measure, bench, corpus, CASES[name], seed, untuned)))
     return runs
 
 
-def report(name: str, runs: list[dict[str, np.ndarray]], labels: np.ndarray | None) -> dict[str, Any]:
+def report(table: Table, name: str, runs: list[Arrays], labels: np.ndarray | None) -> dict[str, Any]:
     """Print and return one row of the table."""
     mean = {side: np.mean([run[side] for run in runs], axis=0) for side in ("tuned", "untuned", "popular")}
     first = {side: values[:, 0] for side, values in mean.items()}
@@ -210,38 +197,32 @@ def report(name: str, runs: list[dict[str, np.ndarray]], labels: np.ndarray | No
         row["auc"] = {
             side: float(np.mean([click_metrics(run[side][:, 1], labels)["auc"] for run in runs])) for side in mean
         }
-    verdicts = ", ".join(f"{'beats' if found.low > 0 else 'not above'} {side}" for side, found in against.items())
-    print(
-        f"{name:24} tuned {row['tuned'][0]:.4f} ({row['tuned'][1]:.4f} to {row['tuned'][2]:.4f})  "
-        f"untuned {row['untuned'][0]:.4f}  popular {row['popular'][0]:.4f}  {verdicts}  "
-        f"training {row['seconds_training']:.0f} s, ranking {row['seconds_ranking']:.0f} s {row.get('auc', '')}"
-    )
+    gaps = [f"{difference(found)}{'' if found.low > 0 else ' not above'}" for found in against.values()]
+    seconds = [f"{row[f'seconds_{what}']:.0f}" for what in ("training", "ranking")]
+    table.row(name, with_interval(row["tuned"]), *gaps, *seconds, f"{row['auc']['tuned']:.3f}" if "auc" in row else "")
     return row
 
 
 def main() -> None:
     """Measure every cell, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/recommenders"), help="cells and corpora")
+    parser = options_of(__doc__, results="recommenders", quick="the tiny corpus, one seed, few steps")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(CASES), help="rows of the table, separated by commas")
-    parser.add_argument("--quick", action="store_true", help="the tiny corpus, one seed, few steps")
     options = parser.parse_args()
-    bench = Bench(options.out.resolve(), options.quick)
-    bench.out.mkdir(parents=True, exist_ok=True)
+    bench, cells = Bench(options.out.resolve(), options.quick), Cells(options.out, quick=options.quick)
     environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
-    table, corpora = {}, {}
+    corpora: dict[bool, Corpus] = {}
+    table, found = Table(row=24, tuned=26, over_untuned=40, over_popular=40, training_s=10, ranking_s=9, AUC=6), {}
     for name in options.only.split(","):
         clicks = CASES[name].recommender == "yes_no"
         if clicks not in corpora:
             parameters = CLICKS if clicks else RANKING
             folder = bench.out / f"corpus-{environment}-{parameters['recommender.name']}"
             corpora[clicks] = Corpus(folder, environment, parameters)
-        corpus = corpora[clicks]
-        runs = cells(bench, name, corpus, seeds)
-        tested = corpus.tested(40 if options.quick else CASES[name].users)[0]
-        table[name] = report(name, runs, tested["label"].to_numpy() if clicks else None)
-    (bench.out / "table.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+        runs = measured(bench, cells, name, corpora[clicks], seeds)
+        tested = corpora[clicks].tested(40 if options.quick else CASES[name].users)[0]
+        found[name] = report(table, name, runs, tested["label"].to_numpy() if clicks else None)
+    cells.save_table(found)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,17 @@ in training alone. Each method is held against random selection: paired over use
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
-from benchmarks.finished_run import newest, newest_table
+from benchmarks.cells import Arrays, Cells, Table, difference, options_of, with_interval
+from benchmarks.finished_run import TEST, newest, newest_table, of_split, run_once
 from coresift.compute import use_threads
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
@@ -48,11 +46,7 @@ class Shop:
     """What the stages before selection left, made once."""
 
     def __init__(self, folder: Path, environment: str) -> None:
-        if not (folder / "whole").exists():
-            values = f"data_dir={folder},attribution.gradient_features.enabled=true"
-            command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", environment]
-            subprocess.run([*command, "--pipelines", STAGES, "--params", values], check=True)
-            (folder / "whole").touch()
+        run_once(folder, environment, STAGES, {"attribution.gradient_features.enabled": "true"})
         self.items = newest_table(folder, "intermediate/items.parquet")
         self.samples = newest_table(folder, "primary/samples.parquet")
         self.prompts = newest_table(folder, "primary/prompts.parquet")
@@ -61,7 +55,7 @@ class Shop:
         tensors["surrogate_states"] = read_tensors(newest(folder, "surrogate/surrogate_states.safetensors"))
         scores = newest_table(folder, "surrogate/sample_scores.parquet")
         self.pool = assemble_pool(self.samples, self.prompts, tensors, scores)
-        self.test = self.samples.filter(pc.equal(self.samples["split"], 2))
+        self.test = of_split(self.samples, TEST)
         self.questions = self.prompts.filter(pc.is_in(self.prompts["sample_id"], self.test["sample_id"]))
 
 
@@ -86,53 +80,37 @@ def measure(shop: Shop, case: str, seed: int, *, quick: bool) -> dict[str, Any]:
     return {"users": users, "selecting": times[1] - times[0], "training": times[2] - times[1]}
 
 
-def cell(out: Path, shop: Shop, case: str, seed: int, *, quick: bool) -> dict[str, Any]:
-    """One measurement, read back where an earlier run left it."""
-    file = out / f"{case.replace(', ', '-').replace(' ', '_')}-{seed}{'-quick' if quick else ''}.npz"
-    if not file.exists():
-        draft = file.with_suffix(".draft.npz")
-        np.savez(draft, **measure(shop, case, seed, quick=quick))
-        draft.rename(file)
-    return dict(np.load(file))
-
-
-def report(case: str, runs: list[dict[str, Any]], random: list[dict[str, Any]]) -> dict[str, Any]:
+def report(table: Table, case: str, runs: list[Arrays], random: list[Arrays]) -> dict[str, Any]:
     """Print and return one row of the table."""
     users, base = (np.mean([run["users"] for run in side], axis=0) for side in (runs, random))
     recall, ndcg = bootstrap_mean(users[:, 0]), bootstrap_mean(users[:, 1])
     gap = paired_bootstrap(users[:, 0], base[:, 0])
     selecting = float(np.mean([run["selecting"] for run in runs]))
-    print(
-        f"{case:24}{recall[0]:8.4f} ({recall[1]:.4f} - {recall[2]:.4f}){ndcg[0]:8.4f}"
-        f"{gap.mean_difference:+9.4f} ({gap.low:+.4f} to {gap.high:+.4f}){selecting:8.1f} s",
-        flush=True,
-    )
+    table.row(case, with_interval(recall), f"{ndcg[0]:.4f}", difference(gap), f"{selecting:.1f}")
     by_seed = [float(run["users"][:, 0].mean()) for run in runs]
-    difference = [gap.mean_difference, gap.low, gap.high]
-    return {"recall@10": recall, "ndcg@10": ndcg, "over_random": difference, "by_seed": by_seed, "selecting": selecting}
+    figures = {"recall@10": recall, "ndcg@10": ndcg, "over_random": [gap.mean_difference, gap.low, gap.high]}
+    return figures | {"by_seed": by_seed, "selecting": selecting}
 
 
 def main() -> None:
     """Measure every cell, print the table and save it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", type=Path, default=Path("benchmarks/results/coreset_quality"), help="cells and the shop"
-    )
+    parser = options_of(__doc__, results="coreset_quality", quick="the tiny shop, one seed, few steps")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=";".join(CASES), help="rows of the table, separated by semicolons")
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--quick", action="store_true", help="the tiny shop, one seed, few steps")
     options = parser.parse_args()
     use_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
+    cells = Cells(options.out, quick=options.quick)
     environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
     shop = Shop(options.out.resolve() / f"shop-{environment}", environment)
-    print(f"{'method':24}{'recall@10, 95 % interval':>27}{'ndcg@10':>8}{'recall@10 - random':>28}{'selecting':>13}")
-    measured = lambda case: [cell(options.out, shop, case, seed, quick=options.quick) for seed in range(seeds)]  # noqa: E731
-    random: list[dict[str, Any]] = measured("random")
-    table = {case: report(case, measured(case), random) for case in options.only.split(";")}
-    name = "table-quick.json" if options.quick else "table.json"
-    (options.out / name).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+
+    def measured(case: str) -> list[Arrays]:
+        ways = [partial(measure, shop, case, seed, quick=options.quick) for seed in range(seeds)]
+        return [cells.arrays(f"{case}-{seed}", way) for seed, way in enumerate(ways)]
+
+    table = Table(method=24, recall_at_10=26, ndcg_at_10=10, recall_over_random=30, selecting_s=12)
+    random = measured("random")
+    cells.save_table({case: report(table, case, measured(case), random) for case in options.only.split(";")})
 
 
 if __name__ == "__main__":

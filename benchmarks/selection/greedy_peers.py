@@ -1,10 +1,7 @@
 """Greedy facility location by other libraries; runs in an interpreter of its own, where they are installed.
 
-    python -m venv build/peers && build/peers/bin/pip install submodlib-py apricot-select
-    python -m benchmarks.selection.search --peers build/peers/bin/python
-
-Usage: python -m benchmarks.selection.greedy_peers LIBRARY SIMILARITY.npy BUDGET; prints one line of JSON: seconds and the rows in their order.
-The similarity has one row per target and one column per candidate, all entries at least 0.
+Run as `python -m benchmarks.selection.greedy_peers LIBRARY SIMILARITY.npy BUDGET`; prints one line of JSON: seconds and
+the rows in their order. The similarity has one row per target and one column per candidate, all entries at least 0.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ LIBRARIES = {"submodlib": submodlib, "apricot": apricot}
 
 
 def main() -> None:
-    """Times one library; the faster of two calls counts, so that imports and compilation stay out of the figure."""
+    """Time one library; the faster of two calls counts, so that imports and compilation stay out of the figure."""
     library, path, budget = LIBRARIES[sys.argv[1]], sys.argv[2], int(sys.argv[3])
     similarity = np.load(path)
     seconds = []

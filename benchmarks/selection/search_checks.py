@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import resource
-import subprocess
 import tempfile
 import time
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.selection.instances import clustered
-from benchmarks.selection.selection_cells import GRADIENT_WEIGHT, SIZES, Cell, Results, seeded_norms, timed_greedy
+from benchmarks.cells import Cells, Figures
+from benchmarks.peers import PeerError, run_module
+from benchmarks.selection.instances import GRADIENT_WEIGHT, SIZES, clustered, seeded_norms, timed_greedy
 from coresift.transport import BlockCost, balanced_k_medoids, solve_transport
 
 MILLION = (1_000_000, 5000, 4096)
@@ -32,10 +32,10 @@ class CountedCost(BlockCost):
         return products, squares
 
 
-def million(results: Results) -> None:
+def million(cells: Cells) -> None:
     """One million candidates: time, memory, passes, and the bare products of those passes."""
 
-    def compute() -> Cell:
+    def compute() -> Figures:
         train, valid = clustered(*MILLION[:2])
         norms = seeded_norms(len(train))
         cost = CountedCost(train, valid, norms, GRADIENT_WEIGHT)
@@ -57,23 +57,27 @@ def million(results: Results) -> None:
             "solves": result.n_transport_solves,
         }
 
-    cell = results.cell("million certified", compute)
+    cell = cells.figures("million certified", compute)
     print("\none million candidates, 5,000 targets, 384 dimensions, budget 4,096")
     for name, value in cell.items():
         print(f"  {name:<14} {value:.4g}")
     print(f"  ratio to floor {cell['seconds'] / cell['floor_seconds']:.3g}")
 
 
-def greedy_peers(python: str, results: Results) -> None:
+def greedy_peers(python: str, cells: Cells) -> None:
     """The greedy stage beside other libraries, which read a finished similarity; ours computes its distances."""
     for library, (n_train, n_valid, budget) in {"submodlib": SIZES[0], "apricot": (5000, 5000, SIZES[0][2])}.items():
         name = f"peer {library} {n_train}x{n_valid}x{budget}"
-        cell = results.cell(name, lambda one=library, size=(n_train, n_valid, budget): peer(python, one, size))
+        try:
+            cell = cells.figures(name, partial(peer, python, library, (n_train, n_valid, budget)))
+        except PeerError as error:
+            print(f"{name:<34} failed: {error}")
+            continue
         print(f"{name:<34}{cell['peer_seconds']:>9.2f} s, ours {cell['seconds']:.2f} s", end="; mean nearest cost ")
-        print(f"{cell['peer_cost']:.6f}, ours {cell['cost']:.6f}" if "peer_cost" in cell else cell["failure"])
+        print(f"{cell['peer_cost']:.6f}, ours {cell['cost']:.6f}")
 
 
-def peer(python: str, library: str, size: tuple[int, int, int]) -> Cell:
+def peer(python: str, library: str, size: tuple[int, int, int]) -> Figures:
     """One library and ours on the same instance; candidates and targets coincide where it takes squares only."""
     n_train, n_valid, budget = size
     train, valid = clustered(n_train, n_valid)
@@ -81,26 +85,22 @@ def peer(python: str, library: str, size: tuple[int, int, int]) -> Cell:
     _ = cost.distance_scale
     rows, seconds = timed_greedy(cost, budget)
     costs = cost.rows(np.arange(n_train))
-    cell = {"seconds": seconds, "cost": float(costs[rows].min(axis=0).mean()), "peer_seconds": float("nan")}
+    cell = {"seconds": seconds, "cost": float(costs[rows].min(axis=0).mean())}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "similarity.npy"
         np.save(path, np.ascontiguousarray(1.0 - costs.T))
-        command = [python, "-m", "benchmarks.selection.greedy_peers", library, str(path), str(budget)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return cell | {"failure": (done.stderr.strip().splitlines() or ["failed"])[-1]}
-    answer = json.loads(done.stdout.strip().splitlines()[-1])
+        answer = run_module(python, "benchmarks.selection.greedy_peers", library, path, budget)
     return cell | {"peer_seconds": answer["seconds"], "peer_cost": float(costs[answer["rows"]].min(axis=0).mean())}
 
 
-def truth(results: Results) -> None:
+def truth(cells: Cells) -> None:
     """How far from the true optimum small selections end."""
 
-    def compute() -> Cell:
+    def compute() -> Figures:
         distances = [distance_to_optimum(seed) for seed in range(BRUTE_FORCE_CASES)]
         return {"median": float(np.median(distances)), "largest": max(distances)}
 
-    cell = results.cell("brute force", compute)
+    cell = cells.figures("brute force", compute)
     print(
         f"{BRUTE_FORCE_CASES} brute-force cases: {100 * cell['median']:.3f} % above the optimum in the median, ", end=""
     )
@@ -120,10 +120,10 @@ def distance_to_optimum(seed: int) -> float:
     return (found - optimum) / (optimum + cost.gradient_weight)
 
 
-def certify(results: Results) -> None:
+def certify(cells: Cells) -> None:
     """The full proof that no exchange of one row helps, at the smallest size."""
 
-    def compute() -> Cell:
+    def compute() -> Figures:
         train, valid = clustered(*SIZES[0][:2])
         norms = seeded_norms(len(train))
         started, used = time.perf_counter(), time.process_time()
@@ -136,5 +136,5 @@ def certify(results: Results) -> None:
             "certified": result.certified,
         }
 
-    cell = results.cell("one-swap certificate", compute)
+    cell = cells.figures("one-swap certificate", compute)
     print(f"one-swap certificate at {SIZES[0]}: {cell}")

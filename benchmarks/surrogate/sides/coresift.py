@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import torch
 
-from benchmarks.surrogate.sides.protocol import TOP, Task, parse
+from benchmarks.surrogate.sides.protocol import TOP, Task, hand_over, parse
 from coresift.ranking import top_items
 from coresift.surrogate import train_surrogate
 
@@ -56,9 +54,8 @@ def main() -> None:
     )
     test = pa.array(task.test, IDS)
     top, _ = top_items(trained.model.encode(test), trained.model.item_vectors.detach(), TOP, seen=test)
-    np.save(arguments.out.with_suffix(".npy"), top.numpy())
-    valid = [epoch["ndcg@10"] for epoch in trained.metrics["epochs"]]
-    arguments.out.write_text(json.dumps({"seconds": trained.epoch_seconds, "valid": valid}) + "\n")
+    np.save(arguments.lists, top.numpy())
+    hand_over(trained.epoch_seconds, [epoch["ndcg@10"] for epoch in trained.metrics["epochs"]])
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def parse() -> argparse.Namespace:
     """Read the arguments that every side takes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("task", type=Path)
-    parser.add_argument("out", type=Path)
+    parser.add_argument("lists", type=Path, help="where the top lists of the best epoch go, as .npy")
     parser.add_argument("--loss", default="full", choices=["full", "sampled", "titles"])
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--patience", type=int, default=5)
@@ -101,15 +101,21 @@ class Recorder:
         self.seconds.append(time.process_time() - started)
 
     def after_epoch(self, score: Score) -> bool:
-        """Validate, save, and return whether training has gone on long enough."""
+        """Validate, save the top lists, and return whether training has gone on long enough."""
         n_epochs = len(self.seconds)
         if not self.arguments.time_only:
             self.valid.append(ndcg_at_10(top_lists(score, self.task.valid, 10), self.task.valid_targets))
             if self.valid[-1] == max(self.valid):
-                np.save(self.arguments.out.with_suffix(".npy"), top_lists(score, self.task.test, TOP))
+                np.save(self.arguments.lists, top_lists(score, self.task.test, TOP))
             print(f"epoch {n_epochs}: {self.seconds[-1]:.1f} s, validation ndcg@10 {self.valid[-1]:.4f}", flush=True)
         tired = bool(self.valid) and n_epochs - 1 - int(np.argmax(self.valid)) >= self.arguments.patience
-        stop = tired or n_epochs >= self.arguments.epochs
-        if stop:
-            self.arguments.out.write_text(json.dumps({"seconds": self.seconds, "valid": self.valid}) + "\n")
-        return stop
+        return tired or n_epochs >= self.arguments.epochs
+
+    def hand_over(self) -> None:
+        """Print what was measured, last of all."""
+        hand_over(self.seconds, self.valid)
+
+
+def hand_over(seconds: list[float], valid: list[float]) -> None:
+    """Print the seconds of every epoch, and its validation figure, as the line of JSON that is read."""
+    print(json.dumps({"seconds": seconds, "valid": valid}), flush=True)

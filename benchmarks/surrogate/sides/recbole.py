@@ -84,6 +84,7 @@ def main() -> None:
                 trainer._train_epoch(train_data, epoch)
             if recorder.after_epoch(score):
                 break
+        recorder.hand_over()
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ def main() -> None:
             "datetime": pd.Timestamp("2020-01-01") + pd.to_timedelta(positions, unit="h"),
         }
     )
-    callback = Epochs(Recorder(task, arguments), arguments.max_length)
+    recorder = Recorder(task, arguments)
+    callback = Epochs(recorder, arguments.max_length)
     quiet = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False)
     model = SASRecModel(
         n_blocks=arguments.blocks,
@@ -76,6 +77,7 @@ def main() -> None:
         ),
     )
     model.fit(Dataset.construct(table))
+    recorder.hand_over()
 
 
 if __name__ == "__main__":

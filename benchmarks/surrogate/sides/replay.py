@@ -108,16 +108,18 @@ def main() -> None:
     batches = Batches(
         task, arguments.max_length, arguments.negatives if arguments.loss == "sampled" else None, arguments.seed
     )
+    recorder = Recorder(task, arguments)
     trainer = lightning.Trainer(
         max_epochs=arguments.epochs,
         accelerator="cpu",
-        callbacks=[Epochs(Recorder(task, arguments), batches)],
+        callbacks=[Epochs(recorder, batches)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
     trainer.fit(LightningModule(model), batches)
+    recorder.hand_over()
 
 
 if __name__ == "__main__":
