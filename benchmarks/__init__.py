@@ -1,0 +1,1 @@
+"""What the project is worth, how fast and how exact it is, one folder a room; README.md says how to run each."""

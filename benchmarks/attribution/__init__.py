@@ -1,0 +1,1 @@
+"""What attribution costs, and how true influence is."""

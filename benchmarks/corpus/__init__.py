@@ -1,0 +1,1 @@
+"""How fast raw interactions become samples, and in how much memory."""

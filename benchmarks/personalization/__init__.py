@@ -1,0 +1,1 @@
+"""What personalised adapters bring, and what they cost."""

@@ -1,0 +1,1 @@
+"""How fast a full catalogue is ranked."""

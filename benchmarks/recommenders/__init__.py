@@ -1,0 +1,1 @@
+"""How well recommenders learn, how good the dense one is, how fast titles are written."""

@@ -1,0 +1,1 @@
+"""How good the search for a coreset is, and which coreset trains best."""

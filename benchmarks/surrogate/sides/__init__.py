@@ -1,0 +1,1 @@
+"""One side of the comparison a file, each run where its library is installed."""
