@@ -62,8 +62,8 @@ __all__ = [
     "rank_surrogate_with_prior",
     "rank_with_priors",
     "ranking_metrics",
-    "read_user_metrics",
     "rankings_table",
+    "read_user_metrics",
     "training_counts",
     "write_report",
 ]

@@ -63,7 +63,7 @@ __all__ = [
     "descent_figure",
     "export_records",
     "is_for_tuning",
-    "without_tuning_part",
-    "without_selection_part",
     "whole_pool_table",
+    "without_selection_part",
+    "without_tuning_part",
 ]
