@@ -114,11 +114,24 @@ class ParametersHook:
             from coresift.foundation import check_base_model
 
             check_base_model(model, max_tokens=raw.get("prompting", {}).get("max_tokens"))
+        self._trained_here = None if model else raw.get("prompting", {}).get("max_tokens")
         if raw["dtype"] == "nf4":
             from coresift.compute import resolve_device
             from coresift.foundation import check_four_bits
 
             check_four_bits(resolve_device(raw["device"]))
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Refuse prompts that the small model will not read before it is trained.
+
+        Raises:
+            ValueError: If they are too long.
+        """
+        if self._trained_here and {"base_model", "prompts"} <= pipeline.all_outputs():
+            from coresift.foundation import check_small_model
+
+            check_small_model(self._trained_here)
 
 
 class SelectionHook:
