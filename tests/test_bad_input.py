@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
+from recommender_cases import VOCABULARY, small_tokenizer
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from coresift.cli import run
 from coresift.pipelines.selection.params import SelectionParameters
@@ -146,3 +148,19 @@ def test_a_missing_file(raw_dir: Path, tmp_path: Path, kedro_run: Callable[..., 
 def test_wrong_parameters(parameter: str, words: list[str], tmp_path: Path, kedro_run: Callable[..., Result]) -> None:
     parameters = [parameter] if parameter.startswith("selection.budget") else ["selection.budget=4", parameter]
     expect(kedro_run(*parameters), tmp_path / "data", *words)
+
+
+def test_prompts_longer_than_the_base_model_reads_stop_the_run_at_once(
+    kedro_run: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "gpt2"
+    config = GPT2Config(vocab_size=len(VOCABULARY), n_positions=64, n_embd=8, n_layer=1, n_head=1)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    small_tokenizer().save_pretrained(folder)
+    stages = "ingestion,foundation,prompting"
+    given = [f"foundation.model={folder}", "selection.budget=4"]
+    words = ["prompting.max_tokens is 128", "reads at most 64: lower it"]
+    expect(kedro_run(*given, pipelines=stages), tmp_path / "data", *words)
+    words = ["prompting.max_tokens is 600", "the model that is trained here reads at most 512"]
+    given = ["prompting.max_tokens=600", "selection.budget=4"]
+    expect(kedro_run(*given, pipelines=stages), tmp_path / "data", *words)

@@ -42,6 +42,7 @@ class ParametersHook:
             from coresift.foundation import check_base_model
 
             check_base_model(model, max_tokens=raw.get("prompting", {}).get("max_tokens"))
+        self._trained_here = None if model else raw.get("prompting", {}).get("max_tokens")
         if raw["dtype"] == "nf4":
             from coresift.compute import resolve_device
             from coresift.foundation import check_four_bits
@@ -50,11 +51,19 @@ class ParametersHook:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check that raw data is where it should be, and that every output can be written."""
+        """Check that raw data is where it should be, that every output can be written, and that prompts will be read.
+
+        Raises:
+            ValueError: If a place does not do, or prompts are longer than the small model that is trained here reads.
+        """
         raw_dir = self._places.get("raw_dir")
         if raw_dir and any(path.startswith(raw_dir) for path in _paths(pipeline.inputs(), catalog)):
             check_readable("raw_dir", raw_dir)
         check_writable("data_dir", self._places["data_dir"], _paths(pipeline.all_outputs(), catalog))
+        if self._trained_here and {"base_model", "prompts"} <= pipeline.all_outputs():
+            from coresift.foundation import check_small_model
+
+            check_small_model(self._trained_here)
 
 
 def _paths(names: Iterable[str], catalog: DataCatalog) -> list[str]:

@@ -17,7 +17,7 @@ from coresift.foundation.quantisation import check_four_bits
 from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.residual_quantiser import SemanticIdOptions
 from coresift.foundation.semantic_ids import learn_semantic_ids
-from coresift.foundation.small_llama import SmallModelOptions
+from coresift.foundation.small_llama import SmallModelOptions, check_small_model
 from coresift.foundation.vectors import item_text_vectors, text_vectors
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "check_base_model",
     "check_four_bits",
     "check_length",
+    "check_small_model",
     "is_causal",
     "item_text_vectors",
     "learn_semantic_ids",

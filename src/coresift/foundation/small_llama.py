@@ -55,6 +55,22 @@ class SmallModelOptions:
             )
 
 
+def check_small_model(max_tokens: int) -> None:
+    """Refuse prompts that the small model does not read.
+
+    Args:
+        max_tokens: Tokens of the longest prompt with its response.
+
+    Raises:
+        ValueError: If the model reads less.
+    """
+    if max_tokens > MAX_TOKENS:
+        raise ValueError(
+            f"prompting.max_tokens is {max_tokens}, but the model that is trained here reads at most {MAX_TOKENS}: "
+            "lower it, or set foundation.model to one that reads more"
+        )
+
+
 def train_language_model(
     text: CatalogueText, tokenizer: PreTrainedTokenizerFast, options: SmallModelOptions, *, random_state: int
 ) -> LlamaForCausalLM:
