@@ -70,7 +70,8 @@ class Source:
     def __repr__(self) -> str:
         """Return what differs from the defaults, without rows and without the secrets of the address."""
         shown = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        shown |= {"path": self.path and masked(self.path), "table": self.table and f"{self.table.num_rows} rows"}
+        shown["path"] = None if self.path is None else masked(self.path)
+        shown["table"] = None if self.table is None else f"{self.table.num_rows} rows"
         chosen = [f"{entry.name}={shown[entry.name]!r}" for entry in fields(self) if shown[entry.name] != entry.default]
         return f"Source({', '.join(chosen)})"
 
@@ -149,7 +150,9 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
             f"{source.label} cannot be read as {kind}: replace it, or set its format ({reason})."
         ) from error
     except ValueError as error:
-        raise error if str(error).startswith(source.name) else ValueError(f"{source.label}: {error}") from error
+        if str(error).startswith(source.name):
+            raise
+        raise ValueError(f"{source.label}: {error}") from error
 
 
 def _parts(
@@ -157,14 +160,18 @@ def _parts(
 ) -> list[ParquetPart]:
     """Return the parquet files that hold the source: its own, or the one that its rows are staged in."""
     if source.table is not None:
-        return _staged(source.table.to_batches() or [_no_rows(source.table)], engine)
+        return _staged(
+            source.table.to_batches() or [pa.RecordBatch.from_pylist([], schema=source.table.schema)], engine
+        )
     kind = _format(source)
     if kind == "database":
         rows = read_database(str(source.path), source.database_table, optional=source.optional)
         return _staged(rows, engine)
     files = _files(source)
     if files is None:
-        return _staged([_no_rows(pa.table({name: pa.array([], pa.string()) for name in required}))], engine)
+        return _staged(
+            [pa.RecordBatch.from_pylist([], schema=pa.schema({name: pa.string() for name in required}))], engine
+        )
     if kind == "parquet":
         parquet = [file for file in files if file.suffix == ".parquet"] or files
         if not parquet:
@@ -204,16 +211,6 @@ def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool =
     return [ParquetPart.at(file, staged=True, absent=sorted(absent))]
 
 
-def _no_rows(table: pa.Table) -> pa.RecordBatch:
-    """Return an empty batch with the columns of a table."""
-    return pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
-def _name(path: str) -> str:
-    """Return the name of the file at a path or a URL."""
-    return file_name(path) if is_url(path) else path
-
-
 def _columns(
     source: Source, tables: Sequence[Sequence[str]], required: Sequence[str], optional: Sequence[str] | None
 ) -> dict[str, str]:
@@ -242,7 +239,8 @@ def _require(names: Iterable[str], source: Source, tables: Sequence[Sequence[str
 
 def _format(source: Source) -> str:
     """Return the format given, or the one that the file's name tells."""
-    name = source.format or format_told_by(RawFile(Path(_name(str(source.path)))))
+    path = str(source.path)
+    name = source.format or format_told_by(RawFile(Path(file_name(path) if is_url(path) else path)))
     if name not in FORMATS:
         raise ValueError(f"{source.label} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
     return name
