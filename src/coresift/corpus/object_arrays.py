@@ -20,8 +20,8 @@ _RECONSTRUCT = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _r
 _ARRAY, _TYPE = "numpy ndarray", "numpy dtype"
 _OBJECTS = "O"
 _NUMBERS = ("b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8")
-_NUMBER_STATES = tuple((3, order, None, None, None, -1, -1, 0) for order in "<>|")
-_OBJECT_STATE = (3, "|", None, None, None, -1, -1, 63)
+_STATES = {_OBJECTS: [(3, "|", None, None, None, -1, -1, 63)]}
+_NUMBER_STATES = [(3, order, None, None, None, -1, -1, 0) for order in "<>|"]
 
 
 class RefusedError(ValueError):
@@ -72,8 +72,7 @@ def read_object_array(path: Path) -> dict[Any, Any]:
         raise ValueError(f"'{path}' is refused, because {error}: it may hold nothing but NumPy arrays.") from None
     except Exception as error:
         raise ValueError(f"'{path}' cannot be read as a NumPy file ({error}): download it again.") from None
-    if isinstance(content, list) and len(content) == 1:
-        content = content[0]
+    content = content[0] if isinstance(content, list) and len(content) == 1 else content
     if not isinstance(content, dict):
         raise ValueError(f"'{path}' holds no dictionary: pass the folder of one corpus as published with DEALRec.")
     return content
@@ -181,7 +180,7 @@ class _Stack:
         """Complete an array or its type."""
         made, state = self._pop(2)
         if isinstance(made, _Type):
-            if state not in ((_OBJECT_STATE,) if made.code == _OBJECTS else _NUMBER_STATES):
+            if state not in _STATES.get(made.code, _NUMBER_STATES):
                 raise RefusedError("it changes the type of an array")
             made.order = state[1]
         elif isinstance(made, _Array):

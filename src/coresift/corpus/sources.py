@@ -178,7 +178,7 @@ def _parts(
             raise ValueError(f"{source.label} has no parquet files: put them into the folder itself, not below it.")
         return [ParquetPart.at(file.path) for file in parquet]
     mapping = source.columns or {}
-    wanted = [mapping.get(name, name) for name in (*required, *(optional or ()))] + list(mapping.values())
+    wanted = [*(mapping.get(name, name) for name in (*required, *(optional or ()))), *mapping.values()]
     reading = Reading(source.part, source.delimiter, source.quote, source.escape, None if optional is None else wanted)
     return _staged(READERS[kind](files, reading), engine, sparse=kind == "jsonl")
 
