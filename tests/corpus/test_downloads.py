@@ -207,5 +207,5 @@ def test_an_optional_file_that_cannot_be_reached_stops_the_run(server, tmp_path,
     server.answer_to_others = status
     with pytest.raises(ValueError, match=rf"users.csv cannot be reached \({status}"):
         opened(url(server, "/users.csv"), tmp_path, optional=True)
-    with pytest.raises(ValueError, match="users.csv cannot be reached"):
+    with pytest.raises(ValueError, match=r"users.csv cannot be reached"):
         opened("http://127.0.0.1:1/users.csv", tmp_path, optional=True)

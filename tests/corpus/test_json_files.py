@@ -80,7 +80,7 @@ def test_an_element_without_end_is_refused_before_it_is_held(read, monkeypatch):
 def test_a_line_without_end_is_refused_before_it_is_held(read, monkeypatch):
     monkeypatch.setattr(text_lines, "LONGEST_LINE", 1 << 10)
     monkeypatch.setattr(text_lines, "_CHUNK", 1 << 9)
-    with pytest.raises(ValueError, match="t.json has a line longer than 16 MB"):
+    with pytest.raises(ValueError, match=r"t.json has a line longer than 16 MB"):
         read('{"a": 1}\n{"a": "' + "x" * (1 << 16))
 
 
@@ -101,7 +101,7 @@ def test_printed_dictionaries_are_read():
 
 def test_more_names_than_a_table_has_columns_are_named(tmp_path):
     (tmp_path / "users.jsonl").write_text("\n".join(json.dumps({f"key {n}": 1}) for n in range(5000)))
-    with pytest.raises(ValueError, match="users.jsonl has objects of more than 4096 names"):
+    with pytest.raises(ValueError, match=r"users.jsonl has objects of more than 4096 names"):
         list(read_json_lines(RawFile(tmp_path / "users.jsonl")))
 
 

@@ -1,4 +1,4 @@
-"""Parquet files of one folder make one table although their schemas differ, or one sentence says where they do not fit."""
+"""Parquet files of one folder make one table though their schemas differ, or a sentence says where they do not fit."""
 
 from __future__ import annotations
 

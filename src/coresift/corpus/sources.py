@@ -106,8 +106,7 @@ def open_source(
         Every row of the source, numbered in ``SOURCE_ROW``; ``FAULT`` says why a row could not be read.
 
     Raises:
-        ValueError: If the file is missing, is not of its format or is damaged, or if a column is absent or cannot be
-            told from another.
+        ValueError: If the file is missing or damaged, or if a column is absent or cannot be told from another.
     """
     with _named_after(source, engine):
         parts = _parts(source, engine, required, optional)
@@ -194,10 +193,9 @@ def _files(source: Source) -> list[RawFile] | None:
         if source.optional:
             return None
         raise
-    if Path(local_path(location)).exists():
-        return files_at(Path(local_path(location)))
-    if source.optional:
-        return None
+    path = Path(local_path(location))
+    if path.exists() or source.optional:
+        return files_at(path) if path.exists() else None
     raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
 
 
