@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -177,3 +178,33 @@ def test_rows_are_read_or_rejected_and_nothing_else(read):
 def test_a_wrong_number_of_values_is_noticed_in_any_encoding(read):
     log = LOG.encode().replace(b"u,2,20\n", b"\xc3\nu,2,20\n")
     assert reasons(read(log)) == [(1, "wrong number of values")]
+
+
+def zip_of(path: Path, *, flags: int = 0, method: int = zipfile.ZIP_STORED) -> None:
+    """Write an archive whose only member says that it is encrypted, or packed by some method."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("log.csv", LOG)
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = content.index(mark) + place
+        content[start] |= flags
+        content[start + 2 : start + 4] = method.to_bytes(2, "little")
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"flags": 1}, "log.csv in .*log.zip is encrypted: unpack the archive, and give the path of the folder"),
+        ({"method": 9}, "log.csv in .*log.zip is packed in a way that cannot be read here"),
+        ({"method": 99}, "log.csv in .*log.zip is packed in a way that cannot be read here"),
+        ({"method": zipfile.ZIP_LZMA}, "cannot be read as a complete csv file"),
+        ({"method": zipfile.ZIP_BZIP2}, "cannot be read as a complete csv file"),
+        ({"method": zipfile.ZIP_DEFLATED}, "cannot be read as a complete csv file"),
+    ],
+)
+def test_an_archive_that_cannot_be_unpacked_is_named(tmp_path, damage, told):
+    zip_of(tmp_path / "log.zip", **damage)
+    source = Source("raw_log", path=str(tmp_path / "log.zip"), format="csv")
+    with pytest.raises(ValueError, match=rf"raw_log \(.*log.zip\).*{told}"):
+        ingest(source, source, Source.empty("raw_users"), threads=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from pathlib import Path
@@ -10,10 +11,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from numpy._core.multiarray import _reconstruct
 
 from coresift.cli import cli
 from coresift.corpus import Source, ingest
-from coresift.corpus.dealrec_files import convert_dealrec, read_object_array
+from coresift.corpus.dealrec_files import convert_dealrec
+from coresift.corpus.object_arrays import read_object_array
 
 ITEMS = ["B1", "B2", "B3"]
 TITLES = {"1": " Anno&amp;#39;s  2070 ", "2": "Chess; the game", "3": "title_3"}
@@ -105,6 +108,126 @@ def test_the_unpickler_admits_exactly_three_names(tmp_path: Path, name: str) -> 
     header.write_bytes(header.read_bytes()[:start] + f"c{module}\n{attribute}\n.".encode())
     with pytest.raises(ValueError, match="is refused"):
         read_object_array(header)
+
+
+class Rebuilt:
+    """Pickles as a call with arguments, and as a state to complete what the call made with."""
+
+    def __init__(self, *reduced: object) -> None:
+        self._reduced = reduced
+
+    def __reduce__(self):
+        return self._reduced
+
+
+def dtype(code: str, state: object) -> Rebuilt:
+    return Rebuilt(np.dtype, (code, False, True), state)
+
+
+def array(shape: object, kind: object, values: object) -> Rebuilt:
+    return Rebuilt(_reconstruct, (np.ndarray, (0,), b"b"), (1, shape, kind, False, values))
+
+
+OBJECTS = (3, "|", None, None, None, -1, -1, 63)
+NUMBERS = (3, "<", None, None, None, -1, -1, 0)
+POINTERS = (0x4141414141414141).to_bytes(8, "little")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        array((1,), dtype("O8", NUMBERS), POINTERS),
+        array((1,), dtype("O8", OBJECTS), POINTERS),
+        array((1,), dtype("O8", (*OBJECTS[:-1], 0)), POINTERS),
+        array((1,), dtype("i8", OBJECTS), [1]),
+        array((1,), dtype("i8", (3, "<", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 8, 0)), POINTERS),
+        array((1,), dtype("i8", (3, "<", (np.dtype("O"), (1,)), None, None, -1, -1, 0)), POINTERS),
+        array((1 << 40,), dtype("i8", NUMBERS), POINTERS),
+        array((-1,), dtype("i8", NUMBERS), POINTERS),
+        array((1, 1), dtype("O8", OBJECTS), [1]),
+        array((2,), dtype("O8", OBJECTS), [1]),
+        array((1,), dtype("V8", (3, "|", None, None, None, 8, 1, 0)), POINTERS),
+        array((1,), np.dtype("i8"), "x"),
+        array(((1,),), np.dtype("i8"), POINTERS),
+        array((1,), "O8", [1]),
+        Rebuilt(np.ndarray, ((1,), np.dtype("O"), POINTERS)),
+        Rebuilt(np.dtype, ([("a", "O")],)),
+        Rebuilt(np.dtype, ("O8", False, True), OBJECTS),
+        Rebuilt(_reconstruct, (np.ndarray, (1 << 40,), b"O")),
+        np.ndarray,
+        np.arange(4).reshape(2, 2),
+        {(1, 2): 3},
+        {1.5: 3},
+        {1, 2},
+        bytearray(8),
+        np.array([1 + 2j]),
+        np.array(["2020-01-01"], "M8[D]"),
+    ],
+)
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_arrays_that_are_not_plain_are_refused_and_never_built(tmp_path: Path, content: object, protocol: int) -> None:
+    whole = array((), np.dtype("O"), [{0: content}])
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": ()})
+    (tmp_path / "t.npy").write_bytes(header.getvalue() + pickle.dumps(whole, protocol=protocol))
+    with pytest.raises(ValueError, match=r"t.npy' (is refused, because|cannot be read)"):
+        read_object_array(tmp_path / "t.npy")
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        b"r\xff\xff\xff\xff.",  # remembers at a place far away
+        b"}" + b"Nr\xff\xff\xff\xff.",
+        b"}b.",
+        b"t.",
+        b"(u.",
+        b"\x96\xff\xff\xff\xff\xff\xff\xff\x7f.",
+        b"\x8d\xff\xff\xff\xff\xff\xff\xff\x7fab.",
+        b"P0\n.",
+        b"\x82\x01.",
+        b")" + b"\x94h\x00\x86\x94" * 1 + b"".join(b"h%c" % n * 2 + b"\x86\x94" for n in range(1, 60)) + b"N}s.",
+    ],
+)
+def test_instructions_that_build_no_plain_value_end_well(tmp_path: Path, instructions: bytes) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": ()})
+    (tmp_path / "t.npy").write_bytes(header.getvalue() + instructions)
+    with pytest.raises(ValueError, match=r"t.npy' "):
+        read_object_array(tmp_path / "t.npy")
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_plain_values_and_arrays_of_them_are_read(tmp_path: Path, protocol: int) -> None:
+    numbers = {0: np.array([1, 2]), 1: np.array([0.5], ">f4"), 2: np.array([True]), 3: np.array(["a", 1], object)}
+    plain = {"a": [1, -1, 2**40, 1.5, None, True, "é", {1: ()}], 5: {}, **numbers}
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|O", "fortran_order": False, "shape": ()})
+    body = pickle.dumps(np.array(plain, dtype=object), protocol=protocol)
+    (tmp_path / "t.npy").write_bytes(header.getvalue() + body)
+    read = read_object_array(tmp_path / "t.npy")
+    assert read["a"] == plain["a"]
+    assert [read[key] for key in range(4)] == [[1, 2], [0.5], [True], ["a", 1]]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "told"),
+    [
+        ({"training_dict": {"a": [1]}}, "training_dict.npy' holds no lists of items by user"),
+        ({"training_dict": {0: 1}}, "holds no lists of items by user"),
+        ({"training_dict": {0: ["a"]}}, "holds items that are no numbers"),
+        ({"training_dict": {0: [2**40]}}, "holds items that are no numbers"),
+        ({"item_map": {"a": "b"}}, "item_map.npy' holds no numbers of items"),
+        ({"item_map": {0: [1]}}, "item_map.npy' holds no numbers of items"),
+        ({"title_maps": {}}, "holds no titles by item"),
+        ({"title_maps": {"seqid2title": {"1": 1, "2": 2, "3": 3}}}, "holds no titles by item"),
+        ({"category_map": {"recid2category": {0: "PC"}}}, "category_map.npy in '.*' holds no lists of categories"),
+    ],
+)
+def test_contents_of_another_kind_are_named(tmp_path: Path, replaced: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        convert_dealrec(publish(tmp_path / "games", **replaced), tmp_path / "raw")
+    assert not (tmp_path / "raw").exists()
 
 
 def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:

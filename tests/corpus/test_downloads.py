@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from coresift.corpus import Source, ingest
+from coresift.corpus import Source, ingest, open_source
 from coresift.corpus.downloads import fetch
+from coresift.corpus.duckdb_engine import open_duckdb
+from coresift.datasets import SourceDataset
 
 pytest.importorskip("aiohttp", reason="aiohttp, which fsspec needs for HTTP, is not installed")
 
@@ -31,12 +33,14 @@ class Server(ThreadingHTTPServer):
         cuts_left: How many answers are cut.
         truncated: Whether files end where they are cut although their full length was promised.
         requests: Paths asked for.
+        answer_to_others: Status of paths that are no file.
     """
 
     files: dict[str, bytes]
     cut_at: int | None = None
     cuts_left = 0
     requests: list[str]
+    answer_to_others = 404
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, *, body: bool):
         content = self.server.files.get(self.path)
         if content is None:
-            self.send_error(404)
+            self.send_error(self.server.answer_to_others)
             return
         wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         start, stop = (int(wanted[1]), int(wanted[2] or len(content) - 1) + 1) if wanted else (0, len(content))
@@ -160,3 +164,48 @@ def test_any_store_of_fsspec_is_an_address(tmp_path: Path):
     (tmp_path / "file.csv").write_text("a,b\n1,2\n")
     fetched = fetch(f"file://{tmp_path}/file.csv", cache=tmp_path / "cache")
     assert fetched.read_text() == "a,b\n1,2\n"
+
+
+def test_a_copy_is_checked_whenever_it_is_used(server, tmp_path, caplog):
+    good = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+    copy = fetch(url(server), checksum=good, cache=tmp_path)
+    copy.write_bytes(CONTENT[:-1] + b"x")
+    assert fetch(url(server), checksum=good, cache=tmp_path).read_bytes() == CONTENT
+    assert "the copy of http" in caplog.text and "is damaged: it is fetched again" in caplog.text
+    copy.write_bytes(b"")
+    server.files["/data/file.bin"] = b"other"
+    with pytest.raises(ValueError, match="it changed or was damaged"):
+        fetch(url(server), checksum=good, cache=tmp_path)
+
+
+def opened(address: str, folder: Path, *, optional: bool) -> list[dict[str, object]]:
+    dataset = SourceDataset(filepath=address, name="raw_users", optional=optional, cache=str(folder))
+    assert dataset.exists()
+    with open_duckdb(threads=1) as engine:
+        table = open_source(dataset.load(), engine, required=("user_id",))
+        return engine.rows(table.select("user_id"))
+
+
+def test_an_optional_file_is_optional_behind_a_url(server, tmp_path):
+    server.files["/users.csv"] = b"user_id\na\n"
+    assert opened(url(server, "/users.csv"), tmp_path, optional=True) == [{"user_id": "a"}]
+    for status in (404, 410):
+        server.answer_to_others = status
+        for name in ("gone.csv", "gone.parquet", "gone.jsonl"):
+            assert opened(url(server, f"/{name}"), tmp_path, optional=True) == []
+            with pytest.raises(ValueError, match=rf"{name} cannot be reached"):
+                opened(url(server, f"/{name}"), tmp_path, optional=False)
+    for address in (f"file://{tmp_path}/gone.csv", f"{tmp_path}/gone.csv", "memory://x/gone.csv"):
+        assert opened(address, tmp_path, optional=True) == []
+        with pytest.raises(ValueError, match="raw_users"):
+            with open_duckdb(threads=1) as engine:
+                open_source(Source("raw_users", path=address, cache=str(tmp_path)), engine, required=("user_id",))
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_an_optional_file_that_cannot_be_reached_stops_the_run(server, tmp_path, status):
+    server.answer_to_others = status
+    with pytest.raises(ValueError, match=rf"users.csv cannot be reached \({status}"):
+        opened(url(server, "/users.csv"), tmp_path, optional=True)
+    with pytest.raises(ValueError, match=r"users.csv cannot be reached"):
+        opened("http://127.0.0.1:1/users.csv", tmp_path, optional=True)

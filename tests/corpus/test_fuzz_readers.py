@@ -37,7 +37,28 @@ LOG = [
 ]
 TITLES = [{"item_id": str(item), "title": f"Title é {item}"} for item in range(1, 6)]
 TOKENS = [
-    *(b"\n", b"\r\n", b"\r", b'"', b"'", b",", b"::", b"\t", b"|", b"{", b"}", b"[", b"\\", b"\\u0000", b"\\ud800"),
+    *(
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b'"',
+        b"'",
+        b'""',
+        b'"\n',
+        b'\\"',
+        b',"',
+        b'" ',
+        b",",
+        b"::",
+        b"\t",
+        b"|",
+        b"{",
+        b"}",
+        b"[",
+        b"\\",
+        b"\\u0000",
+        b"\\ud800",
+    ),
     *(
         b"\x00",
         b"\xff\xfe",
@@ -52,6 +73,10 @@ TOKENS = [
     ),
     *(
         b"user_id",
+        b"USER_ID",
+        b"Rating",
+        b"},",
+        b"[{",
         b"x" * 5000,
         b"(" * 300,
         b"2020-01-01T00:00:00Z",
@@ -119,6 +144,15 @@ LAYOUTS = {
     "tsv": Layout({"t.tsv": csv_of(LOG, "\t")}, "t.tsv", one_file("t.tsv")),
     "csv.gz": Layout({"t.csv.gz": gzip.compress(csv_of(LOG))}, "t.csv.gz", one_file("t.csv.gz")),
     "jsonl": Layout({"t.jsonl": json_of(LOG)}, "t.jsonl", one_file("t.jsonl"), rows_are_lines=True),
+    "escaped": Layout({"t.csv": csv_of(LOG).replace(b"ann", b'a\\"nn')}, "t.csv", one_file("t.csv", escape="\\")),
+    "no quotes": Layout({"t.tsv": csv_of(LOG, "\t")}, "t.tsv", one_file("t.tsv", quote="")),
+    "other case": Layout(
+        {"t.csv": csv_of(LOG).replace(b"user_id", b"User_ID").replace(b"rating", b"RATING")}, "t.csv", one_file("t.csv")
+    ),
+    "odd path": Layout({"t[1]*?'.csv": csv_of(LOG)}, "t[1]*?'.csv", one_file("t[1]*?'.csv")),
+    "odd parquet": Layout({"t[1]*?'.parquet": parquet_of(LOG)}, "t[1]*?'.parquet", one_file("t[1]*?'.parquet")),
+    "array": Layout({"t.json": json.dumps(LOG).encode()}, "t.json", one_file("t.json")),
+    "printed array": Layout({"t.json": json.dumps(LOG, indent=1).encode()}, "t.json", one_file("t.json")),
     "parquet": Layout({"t.parquet": parquet_of(LOG)}, "t.parquet", one_file("t.parquet")),
     "100K": Layout(
         {"u.data": csv_of(LOG, "\t", header=False), "u.item": b""},

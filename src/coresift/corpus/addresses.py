@@ -95,4 +95,5 @@ def _secrets(address: str) -> Iterator[str]:
                 pairs = [pair.partition("=") for pair in re.split(r"[&;?#]", form)]
                 values = [value if sign else name for name, sign, value in pairs]
                 pieces = [piece for value in values for piece in re.split(r"[#/?@:\s'\"]", value)]
-                yield from filter(None, [form, *values, *pieces])
+                passwords = [value.partition(":")[2] for value in values]
+                yield from filter(None, [form, *values, *passwords, *pieces])

@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -63,7 +62,8 @@ def fetch(url: str, *, checksum: str | None = None, cache: Path | None = None) -
 
 def file_name(url: str) -> str:
     """Return the name of the file at a URL, which may not hold what the URL keeps secret."""
-    return PurePosixPath(urlsplit(masked(url).rpartition("::")[2]).path).name or "download"
+    first = next(part for part in masked(url).split("::") if "://" in part)
+    return PurePosixPath(first.partition("://")[2]).name or "download"
 
 
 def _download(url: str, draft: Path) -> None:

@@ -2,7 +2,7 @@
 
 An object array is a pickle, and rebuilding one through NumPy lets its writer choose types, flags and pointers. Here the
 pickle is a list of instructions that build plain values on a stack: dictionaries, lists, tuples, text, numbers and
-arrays of them, which become lists. Everything else is refused, and nothing that the file names is ever called.
+arrays of them, which become lists. Everything else is refused, and nothing that the file names is called.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 _RECONSTRUCT = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
-_ARRAY, _TYPE = "numpy ndarray", "numpy dtype"
-_OBJECTS = "O"
+_ARRAY, _TYPE, _OBJECTS = "numpy ndarray", "numpy dtype", "O"
 _NUMBERS = ("b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8")
-_NUMBER_STATES = tuple((3, order, None, None, None, -1, -1, 0) for order in "<>|")
-_OBJECT_STATE = (3, "|", None, None, None, -1, -1, 63)
+_STATES = {_OBJECTS: [(3, "|", None, None, None, -1, -1, 63)]}
+_NUMBER_STATES = [(3, order, None, None, None, -1, -1, 0) for order in "<>|"]
 
 
 class RefusedError(ValueError):
@@ -37,7 +36,7 @@ class _Name:
 
 @dataclass
 class _Type:
-    """The type of an array's values: objects, or numbers of so many bytes."""
+    """The type of an array's values."""
 
     code: str
     order: str = "="
@@ -63,8 +62,8 @@ def read_object_array(path: Path) -> dict[Any, Any]:
         raise ValueError(f"'{path}' is missing: pass the folder of one corpus as published with DEALRec.")
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            is_first = np.lib.format.read_magic(file) == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
             shape, _, kind = read(file)
             whole = shape == () and kind == np.dtype(object)
             content = _plain(_Stack().run(file.read())) if whole else None
@@ -72,8 +71,7 @@ def read_object_array(path: Path) -> dict[Any, Any]:
         raise ValueError(f"'{path}' is refused, because {error}: it may hold nothing but NumPy arrays.") from None
     except Exception as error:
         raise ValueError(f"'{path}' cannot be read as a NumPy file ({error}): download it again.") from None
-    if isinstance(content, list) and len(content) == 1:
-        content = content[0]
+    content = content[0] if isinstance(content, list) and len(content) == 1 else content
     if not isinstance(content, dict):
         raise ValueError(f"'{path}' holds no dictionary: pass the folder of one corpus as published with DEALRec.")
     return content
@@ -100,8 +98,7 @@ class _Stack:
                 _STEPS[opcode.name](self, argument)
             elif opcode.name not in _WITHOUT_EFFECT:
                 raise RefusedError(f"it uses the instruction {opcode.name}")
-        (content,) = self._items
-        return content
+        return self._pop(1)[0]
 
     def _pop(self, count: int) -> list[Any]:
         """Take items off the stack, in the order in which they were put there."""
@@ -181,7 +178,7 @@ class _Stack:
         """Complete an array or its type."""
         made, state = self._pop(2)
         if isinstance(made, _Type):
-            if state not in ((_OBJECT_STATE,) if made.code == _OBJECTS else _NUMBER_STATES):
+            if state not in _STATES.get(made.code, _NUMBER_STATES):
                 raise RefusedError("it changes the type of an array")
             made.order = state[1]
         elif isinstance(made, _Array):
@@ -195,11 +192,11 @@ def _fill(array: _Array, state: object) -> None:
     """Give an array its values: a list of objects, or the bytes of numbers."""
     if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], _Type):
         raise RefusedError("it has an array that is not described as one")
-    _, shape, kind, _, values = state
+    shape, kind, values = state[1], state[2], state[4]
     if type(shape) is not tuple or any(type(length) is not int or length < 0 for length in shape) or len(shape) > 1:
         raise RefusedError("it has an array of several dimensions")
     if kind.code != _OBJECTS and type(values) is bytes:
-        values = np.frombuffer(values, np.dtype(kind.code).newbyteorder(kind.order)).tolist()
+        values = np.frombuffer(values, np.dtype(kind.order + kind.code)).tolist()
     if type(values) is not list or len(values) != math.prod(shape):
         raise RefusedError("it has an array that does not hold its values")
     array.values.extend(values)

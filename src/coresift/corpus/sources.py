@@ -71,7 +71,8 @@ class Source:
     def __repr__(self) -> str:
         """Return what differs from the defaults, without rows and without the secrets of the address."""
         shown = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        shown |= {"path": self.path and masked(self.path), "table": self.table and f"{self.table.num_rows} rows"}
+        shown["path"] = None if self.path is None else masked(self.path)
+        shown["table"] = None if self.table is None else f"{self.table.num_rows} rows"
         chosen = [f"{entry.name}={shown[entry.name]!r}" for entry in fields(self) if shown[entry.name] != entry.default]
         return f"Source({', '.join(chosen)})"
 
@@ -106,8 +107,7 @@ def open_source(
         Every row of the source, numbered in ``SOURCE_ROW``; ``FAULT`` says why a row could not be read.
 
     Raises:
-        ValueError: If the file is missing, is not of its format or is damaged, or if a column is absent or cannot be
-            told from another.
+        ValueError: If the file is missing or damaged, or if a column is absent or cannot be told from another.
     """
     with _named_after(source, engine):
         parts = _parts(source, engine, required, optional)
@@ -152,7 +152,9 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
             f"{source.label} cannot be read as {kind}: replace it, or set its format ({reason})."
         ) from error
     except ValueError as error:
-        raise error if str(error).startswith(source.name) else ValueError(f"{source.label}: {error}") from error
+        if str(error).startswith(source.name):
+            raise
+        raise ValueError(f"{source.label}: {error}") from error
 
 
 def _parts(
@@ -160,21 +162,25 @@ def _parts(
 ) -> list[ParquetPart]:
     """Return the parquet files that hold the source: its own, or the one that its rows are staged in."""
     if source.table is not None:
-        return _staged(source.table.to_batches() or [_no_rows(source.table)], engine)
+        return _staged(
+            source.table.to_batches() or [pa.RecordBatch.from_pylist([], schema=source.table.schema)], engine
+        )
     kind = _format(source)
     if kind == "database":
         rows = read_database(str(source.path), source.database_table, optional=source.optional)
         return _staged(rows, engine)
     files = _files(source)
     if files is None:
-        return _staged([_no_rows(pa.table({name: pa.array([], pa.string()) for name in required}))], engine)
+        return _staged(
+            [pa.RecordBatch.from_pylist([], schema=pa.schema({name: pa.string() for name in required}))], engine
+        )
     if kind == "parquet":
         parquet = [file for file in files if file.suffix == ".parquet"] or files
         if not parquet:
             raise ValueError(f"{source.label} has no parquet files: put them into the folder itself, not below it.")
         return [ParquetPart.at(file.path) for file in parquet]
     mapping = source.columns or {}
-    wanted = [mapping.get(name, name) for name in (*required, *(optional or ()))] + list(mapping.values())
+    wanted = [*(mapping.get(name, name) for name in (*required, *(optional or ()))), *mapping.values()]
     reading = Reading(source.part, source.delimiter, source.quote, source.escape, None if optional is None else wanted)
     return _staged(READERS[kind](files, reading), engine, sparse=kind == "jsonl")
 
@@ -190,10 +196,9 @@ def _files(source: Source) -> list[RawFile] | None:
         if source.optional:
             return None
         raise
-    if Path(local_path(location)).exists():
-        return files_at(Path(local_path(location)))
-    if source.optional:
-        return None
+    path = Path(local_path(location))
+    if path.exists() or source.optional:
+        return files_at(path) if path.exists() else None
     raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
 
 
@@ -205,16 +210,6 @@ def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool =
     file = stage(batches, engine.folder / f"staged-{uuid.uuid4().hex}.parquet")
     absent = set(never_filled(file)) - {FAULT, SOURCE_ROW} if sparse else set()
     return [ParquetPart.at(file, staged=True, absent=sorted(absent))]
-
-
-def _no_rows(table: pa.Table) -> pa.RecordBatch:
-    """Return an empty batch with the columns of a table."""
-    return pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
-def _name(path: str) -> str:
-    """Return the name of the file at a path or a URL."""
-    return file_name(path) if is_url(path) else path
 
 
 def _columns(
@@ -245,7 +240,8 @@ def _require(names: Iterable[str], source: Source, tables: Sequence[Sequence[str
 
 def _format(source: Source) -> str:
     """Return the format given, or the one that the file's name tells."""
-    name = source.format or format_told_by(RawFile(Path(_name(str(source.path)))))
+    path = str(source.path)
+    name = source.format or format_told_by(RawFile(Path(file_name(path) if is_url(path) else path)))
     if name not in FORMATS:
         raise ValueError(f"{source.label} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
     return name
