@@ -44,7 +44,8 @@ def columns(kind: pa.DataType | None) -> pa.Table:
     if kind == pa.binary():
         ids = pa.array([[b"7.0", "ü".encode(), b"\xff", b"", None][row % 5] for row in rows], kind)
     if kind and ids is None:
-        ids = pa.array([[row // 8, 1.5, 2.0**24, 2.0**60, None, float("nan")][row % 8 % 6] for row in rows], kind)
+        odd = {0: 1.5, 1: 2.0**24, 2: 2.0**60, 3: None, 4: float("nan"), 5: float("inf")}
+        ids = pa.array([odd.get(row % 17, row // 24) for row in rows], kind)
     return pa.table(
         {
             "user_id": users if kind is None else ids,
