@@ -23,7 +23,7 @@ test: setup
 	$(BIN)/pytest -n 2 --dist loadfile
 
 fuzz: setup
-	CORESIFT_FUZZ_SECONDS=600 $(BIN)/pytest tests/corpus/test_fuzz_readers.py
+	CORESIFT_FUZZ_SECONDS=600 $(BIN)/pytest tests/corpus/test_fuzz_readers.py tests/corpus/test_fuzz_values.py
 
 lint: setup
 	$(BIN)/ruff check .

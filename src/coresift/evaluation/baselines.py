@@ -41,6 +41,7 @@ def popular_recently(
 ) -> tuple[Tensor, Tensor]:
     """Rank by the number of interactions in the validation split, the latest window before the test period.
 
+    Where each user's own latest interactions are held out, that split is no window of time.
     Takes and returns what `most_popular` does.
     """
     return _by_count(interactions, VALID, n_items, n_users, k, seen)

@@ -21,7 +21,8 @@ METHOD_NOTES = {
     "untuned": "The same language model before fine-tuning: what the coreset has to add to.",
     "surrogate": "SASRec trained on every training interaction.",
     "most_popular": "Items by their count in the training split; the same list for everybody.",
-    "popular_recently": "Items by their count in the validation split, the window just before the test period. "
+    "popular_recently": "Items by their count in the validation split: the window just before the test period, or no "
+    "window of time where each user's own latest interactions are held out. "
     "It sees interactions that models trained on the training split do not.",
     "item_knn": "Cosine similarity to the latest items of a user, from training interactions only.",
     "item_click_rate": "Share of clicks among the item's training impressions, drawn towards the overall share.",

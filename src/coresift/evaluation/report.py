@@ -61,8 +61,16 @@ def corpus_facts(interactions: pa.Table, items: pa.Table, samples: pa.Table) -> 
         "Training interactions": counts[0],
         "Validation interactions": counts[1],
         "Test interactions": counts[2],
+        "Validation interactions after the first test one": _later_than_test(interactions),
         "Training samples": int(pc.sum(pc.equal(samples["split"], 0)).as_py() or 0),
     }
+
+
+def _later_than_test(interactions: pa.Table) -> int | str:
+    """Return how many validation interactions no window before the test holds; they are none if splits follow time."""
+    times = {split: interactions["timestamp"].filter(pc.equal(interactions["split"], split)) for split in (1, 2)}
+    first = pc.min(times[2])
+    return "unknown" if first.as_py() is None else int(pc.sum(pc.greater(times[1], first)).as_py() or 0)
 
 
 def _best(values: list[float], lowest: bool) -> float:
