@@ -120,5 +120,7 @@ def test_the_budget_goes_along_with_the_prompts(base, tmp_path):
 
 def test_prompts_made_elsewhere_cut_where_their_longest_response_ends(base):
     recommender = built(base)
-    recommender.rows(prompts_of(base, [1], longest=40).replace_schema_metadata(None))
-    assert recommender.trie.longest == len(CATALOGUE[0].split()) + 1
+    recommender.rows(prompts_of(base, [1, 0, 2], longest=6).replace_schema_metadata(None))
+    assert recommender.trie.longest == 6
+    recommender.rows(prompts_of(base, [1, 2], longest=6).replace_schema_metadata(None))
+    assert recommender.trie.longest == len(CATALOGUE[0].split()) + 1, "nothing says that titles are cut"

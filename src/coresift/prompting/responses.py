@@ -50,13 +50,21 @@ def with_response_budget(prompts: pa.Table, longest: int) -> pa.Table:
     return prompts.replace_schema_metadata({**(prompts.schema.metadata or {}), _BUDGET: str(longest).encode()})
 
 
-def response_budget(prompts: pa.Table) -> int:
+def response_budget(prompts: pa.Table, tokenizer: PreTrainedTokenizerBase) -> int:
     """Return how many tokens a response of these prompts has at most.
 
-    Prompts that do not say so, made elsewhere, have the usual number or that of their longest response.
+    Prompts that do not say so, made elsewhere, have as many as their longest response if that one is cut, else the
+    usual number at least.
+
+    Args:
+        prompts: Table ``prompts``.
+        tokenizer: The one they were made with.
     """
     noted = (prompts.schema.metadata or {}).get(_BUDGET)
     if noted is not None:
         return int(noted)
     lengths = np.asarray(pc.list_value_length(prompts["input_ids"])) - np.asarray(prompts["prompt_length"])
-    return max(LONGEST_RESPONSE, int(lengths.max(initial=0)))
+    longest = int(lengths.max(initial=0))
+    if longest and response_tokens(tokenizer, [prompts["response"][int(lengths.argmax())].as_py()], longest).is_cut[0]:
+        return longest
+    return max(LONGEST_RESPONSE, longest)

@@ -173,7 +173,7 @@ class TitleGenerationRecommender(LanguageModelRecommender):
 
     def catalogue_for(self, prompts: pa.Table) -> CatalogueTitles:
         """Read the titles as these prompts cut their responses."""
-        longest = response_budget(prompts)
+        longest = response_budget(prompts, self.tokenizer)
         if self._catalogue is None or self._catalogue.longest != longest:
             return self._read_titles(longest)
         return self._catalogue
