@@ -12,7 +12,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +49,13 @@ def options_of(description: str | None, *, results: str, quick: str) -> argparse
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--out", type=Path, default=RESULTS / results, help="finished cells and tables: %(default)s")
     return parser
+
+
+def rows_of(parser: argparse.ArgumentParser, names: list[str], known: Collection[str]) -> list[str]:
+    """Return the rows of a table that were asked for, or end with a sentence where there is no such row."""
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"there is no row {', '.join(unknown)}; rows: {', '.join(known)}")
+    return names
 
 
 class Cells:

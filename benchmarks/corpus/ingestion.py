@@ -215,17 +215,10 @@ def report(cells: Cells, interpreters: dict[str, str], sizes: tuple[int, ...], d
     for system, form, n_rows in measurements(interpreters, sizes):
         cell = measured(cells, interpreters[system], system, form, n_rows, data)
         found[f"{system} {form} {n_rows}"] = cell
-        told = (
-            [cell["failed"]]
-            if "failed" in cell
-            else [
-                f"{cell['seconds']:.1f}",
-                f"{cell['seconds'] / n_rows * 1e6:.2f}",
-                f"{cell['peak_gb']:.2f}",
-                str(cell["kept"]),
-                str(cell["samples"] or ""),
-            ]
-        )
+        figures = ("seconds", "peak_gb", "kept", "samples")
+        told = [cell["failed"]] if "failed" in cell else [str(cell[name] or "") for name in figures]
+        if "seconds" in cell:
+            told.insert(1, f"{cell['seconds'] / n_rows * 1e6:.2f}")
         table.row(system, form, str(n_rows), *told)
     cells.save_table(found)
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from benchmarks.cells import Arrays, Cells, Table, difference, options_of, with_interval
+from benchmarks.cells import Arrays, Cells, Table, difference, options_of, rows_of, with_interval
 from benchmarks.finished_run import TRAIN, drawn_users, newest, newest_table, of_split, run_once, weighing_the_same
 from benchmarks.shapes import EVERY_LINEAR
 from coresift.evaluation import most_popular, predict_by_rates, predictions_of
@@ -213,7 +213,7 @@ def main() -> None:
     environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
     corpora: dict[bool, Corpus] = {}
     table, found = Table(row=24, tuned=26, over_untuned=40, over_popular=40, training_s=10, ranking_s=9, AUC=6), {}
-    for name in options.only.split(","):
+    for name in rows_of(parser, options.only.split(","), CASES):
         clicks = CASES[name].recommender == "yes_no"
         if clicks not in corpora:
             parameters = CLICKS if clicks else RANKING

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from benchmarks.cells import Arrays, Cells, Table, difference, options_of, with_interval
+from benchmarks.cells import Arrays, Cells, Table, difference, options_of, rows_of, with_interval
 from benchmarks.finished_run import TEST, newest, newest_table, of_split, run_once
 from coresift.compute import use_threads
 from coresift.finetuning import FineTuningOptions, fine_tune
@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     options = parser.parse_args()
     use_threads(options.threads)
+    cases = rows_of(parser, options.only.split(";"), CASES)
     cells = Cells(options.out, quick=options.quick)
     environment, seeds = ("test", 1) if options.quick else ("base", options.seeds)
     shop = Shop(options.out.resolve() / f"shop-{environment}", environment)
@@ -110,7 +111,7 @@ def main() -> None:
 
     table = Table(method=24, recall_at_10=26, ndcg_at_10=10, recall_over_random=30, selecting_s=12)
     random = measured("random")
-    cells.save_table({case: report(table, case, measured(case), random) for case in options.only.split(";")})
+    cells.save_table({case: report(table, case, measured(case), random) for case in cases})
 
 
 if __name__ == "__main__":
