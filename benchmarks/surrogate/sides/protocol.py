@@ -93,6 +93,10 @@ class Recorder:
         self.seconds: list[float] = []
         self.valid: list[float] = []
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Recorder:
+        """Stay the one recorder where a library trains with a copy of its trainer."""
+        return self
+
     @contextmanager
     def epoch(self) -> Iterator[None]:
         """Take the time of one epoch."""
@@ -118,4 +122,6 @@ class Recorder:
 
 def hand_over(seconds: list[float], valid: list[float]) -> None:
     """Print the seconds of every epoch, and its validation figure, as the line of JSON that is read."""
+    if not seconds:
+        raise RuntimeError("no epoch was trained")
     print(json.dumps({"seconds": seconds, "valid": valid}), flush=True)
