@@ -41,7 +41,7 @@ class IngestionParameters(StrictParameters):
     max_history: int = Field(
         0, ge=0, description="Longest history of a training sample, and of every click sample; 0 keeps all."
     )
-    positive_rating: float = Field(4.0, description="Clicks: lowest rating of label 1 and of a preferred item.")
+    positive_rating: float = Field(4.0, description="Clicks: lowest rating of label 1.")
     negatives: int = Field(
         0, ge=0, le=1000, description="Clicks: items the user never met, added with label 0 per impression of label 1."
     )
