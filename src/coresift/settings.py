@@ -4,8 +4,9 @@ from kedro.config import OmegaConfigLoader
 
 from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
 from coresift.lineage_hook import LineageHook
+from coresift.surrogate_hook import SurrogateHook
 
-HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), RunSummaryHook())
+HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), SurrogateHook(), RunSummaryHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

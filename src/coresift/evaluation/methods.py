@@ -15,6 +15,7 @@ from coresift.evaluation.baselines import item_knn, most_popular, popular_recent
 from coresift.evaluation.both_ways import label_rankings, rank_both_ways, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
+from coresift.surrogate import OF_IMPRESSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +131,16 @@ def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) ->
 
 
 def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
-    """Refuse states and vectors of different trainings.
+    """Refuse states and vectors that are not multiplied with each other.
 
     Raises:
-        ValueError: they come from different ones.
+        ValueError: they come from different trainings, or the states are those of a surrogate of clicks.
     """
+    if getattr(surrogate_states, "metadata", {}).items() >= OF_IMPRESSIONS.items():
+        raise ValueError(
+            "the surrogate is DIN, which predicts clicks and ranks nothing: set recommender.name to yes_no, or run the "
+            "surrogate pipeline with surrogate.model sasrec."
+        )
     origins = [getattr(tensors, "metadata", {}).get("surrogate") for tensors in (surrogate_states, item_vectors)]
     if None not in origins and origins[0] != origins[1]:
         raise ValueError(
