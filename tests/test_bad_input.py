@@ -87,6 +87,31 @@ def test_selection_that_reads_no_norms_does_without(options: dict[str, object]) 
     assert not SelectionParameters.model_validate(options).reads_gradient_norms
 
 
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        (
+            ["surrogate.model=din"],
+            "set ingestion.samples to click, or surrogate.model to auto",
+        ),
+        (
+            ["ingestion.samples=click", "attribution.influence.scored=released"],
+            "influence.scored released is about next items",
+        ),
+        (["ingestion.samples=click", "surrogate.model=dim"], "parameter 'surrogate.model'"),
+    ],
+)
+def test_a_surrogate_that_does_not_fit_the_samples_stops_the_run_at_once(
+    kedro_run: Callable[..., Result], tmp_path: Path, parameters: list[str], words: str
+) -> None:
+    expect(kedro_run("selection.budget=4", *parameters, pipelines="__default__"), tmp_path / "data", words)
+
+
+def test_what_fits_goes_on_to_the_data(kedro_run: Callable[..., Result]) -> None:
+    wanted = ["ingestion.samples=click", "surrogate.model=sasrec", "attribution.influence.scored=released"]
+    assert "ingestion.negatives" in kedro_run("selection.budget=4", *wanted, pipelines="__default__").output
+
+
 def test_good_input_passes(kedro_run: Callable[..., Result], tmp_path: Path) -> None:
     result = kedro_run("selection.budget=4")
     assert result.exit_code == 0, result.output

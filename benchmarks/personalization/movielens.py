@@ -49,8 +49,8 @@ from coresift.prompting import ClickTemplates, render_prompts
 from coresift.ranking import click_metrics
 from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
-from coresift.storage import Tensors, atomic_file, fingerprint, read_tensors, write_tensors
-from coresift.surrogate import din_states, train_din
+from coresift.storage import Tensors, atomic_folder, fingerprint
+from coresift.surrogate import Din, load_surrogate, save_surrogate, surrogate_states, surrogate_trainer
 
 TEMPLATES = ClickTemplates(
     prompt="{% set share = (10 * (liked | length) / ((liked + disliked) | length or 1)) | round | int %}"
@@ -108,19 +108,20 @@ class Clicks:
             max_tokens=128,
             max_response_tokens=4,
         )
-        states = self._din_states(work / f"din-{fingerprint(self.corpus.samples)}.safetensors")
-        rows = torch.from_numpy(np.asarray(chosen["sample_id"], dtype=np.int64))
-        self.states, self.din_logit = {"sample_id": rows, "state": states["state"][rows]}, states["logit"][rows]
+        din = self._surrogate(work / f"din-{fingerprint(self.corpus.samples)}")
+        self.states = surrogate_states(din, chosen, self.corpus.users)
+        self.din_logit = din.logits_of(self.states["state"])
 
-    def _din_states(self, file: Path) -> Tensors:
-        """States and logits of all samples, whose ids count from 0; DIN is trained once."""
-        if not file.exists():
-            din, history = train_din(self.corpus.samples, self.corpus.users, self.corpus.items.num_rows)
-            states, logit = din_states(din, self.corpus.samples, self.corpus.users)
-            print(f"DIN: {history['epochs']}")
-            with atomic_file(file) as draft:
-                write_tensors(draft, Tensors({**states, "logit": logit}, states.metadata))
-        return read_tensors(file)
+    def _surrogate(self, folder: Path) -> Din:
+        """DIN, as the surrogate pipeline trains it on these samples; made once."""
+        if not folder.exists():
+            corpus = self.corpus
+            train = surrogate_trainer("auto", corpus.samples, corpus.users, corpus.items.num_rows)
+            trained = train(corpus.interactions, corpus.samples)
+            print(f"DIN: {trained.metrics['epochs']}")
+            with atomic_folder(folder) as draft:
+                save_surrogate(trained.model, draft)
+        return load_surrogate(folder)
 
     def _some(self, split: int, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
         splits, users = (np.asarray(self.corpus.samples[name]) for name in ("split", "user_id"))

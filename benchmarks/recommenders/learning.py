@@ -2,7 +2,7 @@
 
     python -m benchmarks.recommenders.learning            # three seeds; resumes at the next cell after a kill
     python -m benchmarks.recommenders.learning --quick    # the tiny corpus, one seed, few steps
-    python -m benchmarks.recommenders.learning --only dense,dense_hard
+    python -m benchmarks.recommenders.learning --only dense,semantic_id
 
 Ranking recommenders rank the full catalogue for every test user, history masked; yes_no predicts the test impressions.
 "Clearly beats" means that the lower end of the paired 95 % bootstrap interval of the difference, each side averaged
@@ -62,9 +62,6 @@ WRITTEN: dict[str, Any] = {
 }
 CASES = {
     "dense": Case("dense"),
-    "dense_hard": Case("dense", {"hard_negatives": 4}),
-    "dense_frequency": Case("dense", {"frequency_correction": True}),
-    "dense_frozen_negatives": Case("dense", {"negative_gradients": False}),
     "title_grounding": Case("title_generation", {"decoding": "grounding"}, **WRITTEN),
     "title_trie": Case("title_generation", {"decoding": "trie", "beams": 20}, **WRITTEN),
     "title_likelihood": Case("title_generation", {"decoding": "likelihood"}, users=EXACT_USERS, **WRITTEN),

@@ -68,9 +68,6 @@ class DenseParameters(StrictParameters):
     pooling: Literal["mean", "last"] = Field("mean", description="Which token vectors become the embedding.")
     temperature: float = Field(0.05, gt=0, description="Divides the cosine similarities in the softmax.")
     negatives: int = Field(128, ge=0, description="Random items per training step beside the in-batch targets.")
-    hard_negatives: int = Field(0, ge=0, description="Items per sample that are like its target, as negatives.")
-    frequency_correction: bool = Field(False, description="Correct logits by an item's expected count in the pool.")
-    negative_gradients: bool = Field(True, description="Embed negatives with gradients; without, a step costs less.")
     history_share: float = Field(0.4, ge=0, le=1, description="Share of the history's items in what a prompt ranks by.")
     history_decay: float = Field(0.75, gt=0, le=1, description="Weight of an older item, relative to the next newer.")
 

@@ -4,9 +4,10 @@ from kedro.config import OmegaConfigLoader
 
 from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
 from coresift.lineage_hook import LineageHook
+from coresift.surrogate_hook import SurrogateHook
 from coresift.work_hook import WorkHook
 
-HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), RunSummaryHook(), WorkHook())
+HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), SurrogateHook(), RunSummaryHook(), WorkHook())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

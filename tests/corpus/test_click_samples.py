@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import random
 
-import pyarrow as pa
 import pytest
-
-from coresift.corpus import preference_lists
 
 ROWS = [1.0, 5.0, 4.0, 3.0, 4.5, 2.0, 4.0, 3.5, 5.0, 1.0]
 
@@ -67,15 +64,3 @@ def test_the_threshold_of_a_like_is_a_parameter(ingest_rows):
 def test_clicks_of_one_kind_only_are_refused(ingest_rows):
     with pytest.raises(ValueError, match=r"0 training samples of label 1 .* set ingestion.positive_rating \(now 9\)"):
         ingest_rows(rated_log(0), samples="click", split="per_user_time", positive_rating=9.0)
-
-
-def test_histories_are_divided_by_preference():
-    samples = pa.table(
-        {
-            "history": pa.array([[3, 1, 2], [], [7]], pa.list_(pa.int32())),
-            "history_ratings": pa.array([[5.0, 3.0, None], [], [1.0]], pa.list_(pa.float32())),
-        }
-    )
-    preferred, others = preference_lists(samples, 4.0)
-    assert preferred.to_pylist() == [[3, 2], [], []]
-    assert others.to_pylist() == [[1], [], [7]]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
+from click_world import N_ITEMS, click_samples, profiles
 
 from coresift.datasets.validators import MetricsContract
 from coresift.evaluation import (
@@ -18,11 +19,13 @@ from coresift.evaluation import (
     outputs_of,
     plot_intervals,
     predict_by_rates,
+    predict_with_surrogate,
     predictions_of,
     write_report,
 )
 from coresift.ranking import click_metrics
-from coresift.storage import SCHEMAS
+from coresift.storage import SCHEMAS, Tensors
+from coresift.surrogate import SasRec, SasRecConfig, din_states, train_click_surrogate
 
 N_TRAIN, N_TEST = 60, 90
 
@@ -138,3 +141,22 @@ def test_impressions_of_one_class_have_no_area_but_do_not_stop_the_report(sample
     document, _ = evaluate_clicks(predictions, liked, n_resamples=50)
     assert all(np.isnan(entry["auc"]["low"]) for entry in document["comparisons"])
     assert "90 test impressions" in write_report(document, {})
+
+
+def test_the_surrogate_of_clicks_predicts_from_its_states() -> None:
+    clicks, users = click_samples(120), profiles()
+    model = train_click_surrogate(clicks, users, N_ITEMS, epochs=1).model
+    states, logits = din_states(model, clicks, users)
+    shuffled = torch.randperm(len(clicks), generator=torch.Generator().manual_seed(0))
+    mixed = Tensors({name: values[shuffled] for name, values in states.items()}, states.metadata)
+    found = predictions_of(predict_with_surrogate(model, clicks, mixed), "surrogate")
+    tested = np.flatnonzero(np.asarray(clicks["split"]) == 2)
+    assert found["sample_id"].to_pylist() == tested.tolist()
+    np.testing.assert_allclose(found["probability"], logits[tested].sigmoid(), rtol=1e-5)
+    with pytest.raises(ValueError, match="come from different trainings: run the surrogate pipeline again"):
+        predict_with_surrogate(model, clicks, Tensors(states, {"surrogate": "another"}))
+
+
+def test_a_surrogate_of_next_items_has_no_row_of_clicks() -> None:
+    found = predict_with_surrogate(SasRec(SasRecConfig(N_ITEMS, dimension=4)), click_samples(30), {})
+    assert found.schema == SCHEMAS["method_predictions"] and not found.num_rows

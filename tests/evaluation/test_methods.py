@@ -18,6 +18,7 @@ from coresift.evaluation import (
 )
 from coresift.ranking import top_items
 from coresift.storage import SCHEMAS, Tensors
+from coresift.surrogate import OF_IMPRESSIONS
 
 LOG = interactions([(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 2, 0), (2, 3, 1)])
 USERS = samples([[0], [0], [1, 2]], [[1], [2], [0]], splits=[0, 2, 2])
@@ -70,6 +71,13 @@ def test_the_surrogate_is_joined_by_sample() -> None:
     table = rank_surrogate(USERS, states, vectors, k=2)
     assert lists(table, "surrogate", False) == [[0, 2], [1, 2]]
     assert lists(table, "surrogate", True) == [[2, 3], [3, 0]]
+
+
+def test_states_of_impressions_rank_nothing() -> None:
+    states, vectors = surrogate_tensors()
+    states.metadata |= OF_IMPRESSIONS
+    with pytest.raises(ValueError, match=r"DIN, which predicts clicks and ranks nothing: set recommender\.name"):
+        rank_surrogate(USERS, states, vectors, k=2)
 
 
 def test_a_recommender_is_joined_by_sample() -> None:

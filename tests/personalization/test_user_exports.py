@@ -23,6 +23,7 @@ from coresift.personalization import (
     user_shares,
 )
 from coresift.storage import Tensors, write_tensors
+from coresift.surrogate import OF_IMPRESSIONS
 
 
 def saved(model, folder):
@@ -153,3 +154,15 @@ def test_exports_of_a_data_directory(tmp_path):
         exports.user("dan")
     with pytest.raises(ValueError, match=r"holds no adapter: run the pipelines first"):
         DataDirectoryExports(tmp_path / "empty").gates()
+
+
+def test_shares_of_impressions_are_no_user_s_to_export(tmp_path):
+    mixture(surrogate="abc").save_pretrained(str(placed(tmp_path, "models", "adapter")))
+    metadata = {"surrogate": "abc", **OF_IMPRESSIONS}
+    states = Tensors({"sample_id": torch.arange(6), "state": some_states(6)}, metadata)
+    write_tensors(placed(tmp_path, "surrogate", "surrogate_states.safetensors"), states)
+    exports = DataDirectoryExports(tmp_path)
+    for export in (exports.gates, lambda: exports.user("ann"), lambda: exports.groups(2)):
+        with pytest.raises(ValueError, match=r"states of impressions \(DIN\).*surrogate\.model sasrec"):
+            export()
+    assert not (tmp_path / "exports").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from click_world import N_ITEMS, click_samples, profiles
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from recommender_cases import TITLES, items_table, prompts_table, small_base_model
@@ -26,7 +27,7 @@ from coresift.pipelines.attribution import create_pipeline
 from coresift.pipelines.attribution.params import AttributionParameters
 from coresift.selection import is_for_tuning
 from coresift.storage import empty_table
-from coresift.surrogate import SasRec, SasRecConfig, save_surrogate
+from coresift.surrogate import SasRec, SasRecConfig, save_surrogate, train_click_surrogate
 
 
 def corpus_of(prompts):
@@ -49,6 +50,7 @@ def catalog(tmp_path):
     data = {
         "prompts": prompts.drop_columns("history"),
         "samples": corpus_of(prompts),
+        "users": pa.table({"user_id": pa.array(range(30), pa.int32()), "raw_id": [str(user) for user in range(30)]}),
         "items": items_table(),
         "semantic_ids": empty_table("semantic_ids"),
         "base_model": small_base_model(tmp_path / "base"),
@@ -158,3 +160,17 @@ def test_norms_that_nobody_reads_need_not_be_measured(catalog):
 def test_features_without_norms_are_refused():
     with pytest.raises(ValueError, match=r"set gradient_norms\.enabled to true"):
         AttributionParameters(gradient_norms={"enabled": False}, gradient_features={"enabled": True})
+
+
+def test_impressions_have_an_influence_on_the_labels_of_validation(catalog, tmp_path):
+    samples, users = click_samples(90), profiles()
+    model = train_click_surrogate(samples, users, N_ITEMS, epochs=1).model
+    given = {"samples": samples, "users": users, "surrogate_weights": save_surrogate(model, tmp_path / "din")}
+    for name, value in given.items():
+        catalog[name] = MemoryDataset(value, copy_mode="assign")
+    influence = create_pipeline().filter(node_names=["attribution.compute_influence"])
+    (output,) = SequentialRunner().run(influence, catalog).values()
+    found = output.load()
+    train = samples.filter(pa.array(np.asarray(samples["split"]) == 0))
+    assert found["sample_id"].tolist() == train["sample_id"].to_pylist()
+    assert found["influence"].isfinite().all() and found["influence"].unique().numel() > 10

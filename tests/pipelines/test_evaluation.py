@@ -58,6 +58,7 @@ def world(tmp_path):
         "items": items,
         "samples": samples.append_column("user_id", pa.array(range(40), pa.int32())),
         "interactions": pa.table({"user_id": users, "item_id": bought, "split": splits}, log),
+        "surrogate_weights": tmp_path / "surrogate",
         "surrogate_states": {"sample_id": torch.arange(40), "state": torch.eye(40, 8)},
         "item_vectors": {"item_id": torch.arange(items.num_rows), "vector": torch.eye(items.num_rows, 8)},
         "params:evaluation": EvaluationParameters(n_resamples=100, prior_surrogate=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from coresift.ranking import concatenate_lists, list_rows, padded_lists, remove_seen_targets
+from coresift.ranking import list_rows, padded_lists, remove_seen_targets
 
 LISTS = pa.array([[9], [1, 2, 3], None, [], [4, 5]], pa.list_(pa.int32())).slice(1)
 
@@ -19,11 +19,6 @@ def test_rows_and_values_of_a_slice_with_null_lists() -> None:
 def test_padding_is_left_and_keeps_the_last_values() -> None:
     assert padded_lists(LISTS, 2, padding=-7).tolist() == [[2, 3], [-7, -7], [-7, -7], [4, 5]]
     assert padded_lists(LISTS, 4, padding=0).tolist()[0] == [0, 1, 2, 3]
-
-
-def test_concatenation_keeps_order() -> None:
-    joined = concatenate_lists(LISTS, pa.array([[7], [8], [], [6]], pa.list_(pa.int32())))
-    assert joined.to_pylist() == [[1, 2, 3, 7], [8], [], [4, 5, 6]]
 
 
 def test_seen_targets_leave_the_ground_truth_and_are_counted() -> None:

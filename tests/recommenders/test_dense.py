@@ -106,6 +106,15 @@ def test_fixed_negatives_carry_no_gradient_and_depend_on_the_seed_only():
     assert not torch.equal(batch["negative_ids"], other["negative_ids"])
 
 
+def test_item_vectors_are_kept_until_a_weight_changes():
+    recommender = adapted()
+    first = recommender.item_vectors()
+    assert recommender.item_vectors() is first
+    with torch.no_grad():
+        next(p for n, p in recommender.model.named_parameters() if "lora_B" in n).add_(0.1)
+    assert not torch.equal(recommender.item_vectors(), first)
+
+
 def test_a_tuned_adapter_ranks_the_same_after_saving(tmp_path):
     base = small_base_model(tmp_path / "base")
     fresh = build_recommender("dense", base_model=base, items=items_table(), adapter=AdapterOptions(r=4), device="cpu")

@@ -6,50 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
+from click_world import N_ITEMS, click_samples, profiles
 from sklearn.metrics import roc_auc_score
 
-from coresift.storage import SCHEMAS
-from coresift.surrogate import Din, DinConfig, DinOptions, din_states, train_din
+from coresift.surrogate import Din, DinConfig, DinOptions, din_states, train_click_surrogate, train_din
 from coresift.surrogate.din import click_features, profile_values
 
-N_ITEMS = 12
 SHORT = DinOptions(epochs=1)
-
-
-def click_samples(count=600, seed=0):
-    """Users like items of the parity that they rated highly."""
-    draw = np.random.default_rng(seed)
-    taste = draw.integers(2, size=count)
-    histories = [draw.integers(N_ITEMS, size=draw.integers(1, 7)).tolist() for _ in range(count)]
-    ratings = [
-        [5.0 if item % 2 == liked else 1.0 for item in items] for items, liked in zip(histories, taste, strict=True)
-    ]
-    targets = draw.integers(N_ITEMS, size=count)
-    split = np.repeat([0, 1, 2], [count * 2 // 3, count // 6, count - count * 2 // 3 - count // 6])
-    columns = [
-        range(count),
-        draw.integers(30, size=count),
-        histories,
-        ratings,
-        targets[:, None].tolist(),
-        (targets % 2 == taste).astype(int),
-        [None] * count,
-        split,
-    ]
-    return pa.table(dict(zip(SCHEMAS["samples"].names, columns, strict=True)), schema=SCHEMAS["samples"])
-
-
-def profiles(count=30):
-    return pa.table(
-        {
-            "user_id": pa.array(range(count), pa.int32()),
-            "raw_id": [str(user) for user in range(count)],
-            "job": [["clerk", "nurse", None][user % 3] for user in range(count)],
-            "zip": [str(10_000 + user) for user in range(count)],
-        }
-    )
 
 
 def test_profile_columns_keep_the_values_that_users_share():
@@ -100,11 +66,43 @@ def test_training_twice_gives_the_same_states_and_name():
     assert other.metadata != one.metadata
 
 
-def test_one_label_alone_is_refused():
+@pytest.mark.parametrize(("split", "name"), [(0, "training"), (1, "validation")])
+def test_one_label_alone_is_refused(split, name):
     samples = click_samples()
-    liked = samples.set_column(5, "label", pa.array([1] * len(samples), pa.int8()))
-    with pytest.raises(ValueError, match="ingest samples of clicks"):
-        train_din(liked, profiles(), N_ITEMS)
+    label = pc.if_else(pc.equal(samples["split"], split), 1, samples["label"]).cast(pa.int8())
+    with pytest.raises(ValueError, match=rf"the {name} samples are not both.*surrogate\.model to sasrec"):
+        train_din(samples.set_column(5, "label", label), profiles(), N_ITEMS)
+
+
+def test_unknown_ratings_read_the_same_whether_the_list_is_missing_or_its_entries():
+    samples, users = click_samples(40), profiles()
+    entries = [[None] * len(items) for items in samples["history"].to_pylist()]
+    half = [row if place % 2 else None for place, row in enumerate(samples["history_ratings"].to_pylist())]
+    kept = [row if place % 2 else entries[place] for place, row in enumerate(half)]
+    config = DinConfig(N_ITEMS, profile_values(users))
+    for missing, spelled in (([None] * 40, entries), (half, kept)):
+        read = [
+            click_features(
+                samples.set_column(3, "history_ratings", pa.array(rows, pa.list_(pa.float32()))), users, config
+            )
+            for rows in (missing, spelled)
+        ]
+        assert torch.equal(read[0].rating, read[1].rating)
+        assert not read[0].rating[0].any() and torch.equal(
+            read[0].history, click_features(samples, users, config).history
+        )
+
+
+def test_one_call_trains_shapes_and_scores():
+    samples, users = click_samples(), profiles()
+    trained = train_click_surrogate(samples, users, N_ITEMS, epochs=2, hidden=12, dimension=6, batch_size=64)
+    assert trained.model.config.hidden == 12 and trained.model.config.dimension == 6
+    assert trained.metrics["model"] == "din" and len(trained.metrics["epochs"]) == len(trained.epoch_seconds) == 2
+    best = trained.metrics["epochs"][trained.metrics["best_epoch"] - 1]
+    assert trained.metrics["validation"] == {"auc": best["auc"], "log_loss": best["log_loss"]}
+    valid = samples.filter(pc.equal(samples["split"], 1))
+    logits = din_states(trained.model, valid, users)[1]
+    assert roc_auc_score(valid["label"].to_pylist(), logits) == pytest.approx(best["auc"])
 
 
 def test_training_ends_when_the_gain_has_not_come_back_for_as_long_as_was_said():

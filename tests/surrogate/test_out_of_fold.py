@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
+from click_world import N_ITEMS as CLICKED_ITEMS
+from click_world import click_samples, profiles
 from surrogate_world import N_ITEMS, World
 
 from coresift.surrogate import (
@@ -17,6 +20,7 @@ from coresift.surrogate import (
     out_of_fold_states,
     surrogate_fingerprint,
     surrogate_states,
+    train_click_surrogate,
     train_surrogate,
 )
 
@@ -114,6 +118,26 @@ def test_above_the_residual_the_own_states_stay(folds, world: World, trained: Tr
     assert not report["used"]
     assert torch.equal(states["state"], surrogate_states(trained.model, world.samples)["state"])
     assert "training_states" not in states.metadata
+
+
+def test_states_of_clicks_come_from_surrogates_that_never_saw_the_user(tmp_path: Path) -> None:
+    samples, users = click_samples(), profiles()
+    model = train_click_surrogate(samples, users, CLICKED_ITEMS, epochs=1).model
+    trainings: list[set[int]] = []
+
+    def train(interactions: pa.Table, part: pa.Table) -> TrainedSurrogate:
+        trainings.append(set(part["user_id"].to_pylist()))
+        return train_click_surrogate(part, users, CLICKED_ITEMS, epochs=1)
+
+    states, report = out_of_fold_states(
+        model, samples, samples, train, users=users, folds=2, max_residual=10.0, folder=tmp_path
+    )
+    own = surrogate_states(model, samples, users)
+    in_train = torch.from_numpy(np.array(pc.equal(samples["split"], 0)))
+    assert report["used"] and not trainings[0] & trainings[1]
+    assert torch.equal(states["state"][~in_train], own["state"][~in_train])
+    assert not (states["state"][in_train] == own["state"][in_train]).all(1).any()
+    assert states.metadata == {**own.metadata, "training_states": "out of fold, 2 folds"}
 
 
 def test_impossible_folds_are_refused(folds) -> None:

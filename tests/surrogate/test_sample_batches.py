@@ -7,11 +7,23 @@ import pyarrow.compute as pc
 import pytest
 import torch
 import torch.nn.functional as F
+from click_world import N_ITEMS as CLICKED_ITEMS
+from click_world import click_samples, profiles
 from surrogate_world import N_ITEMS, World
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from coresift.attribution import influence_scores
 from coresift.attribution.linear_gradients import LinearProblem, sample_gradients
-from coresift.surrogate import SasRec, SasRecConfig, TrainedSurrogate, sample_losses, surrogate_batches
+from coresift.surrogate import (
+    SasRec,
+    SasRecConfig,
+    TrainedSurrogate,
+    din_states,
+    influence_batches,
+    sample_losses,
+    surrogate_batches,
+    train_click_surrogate,
+)
 from coresift.surrogate.training_record import first_targets
 
 
@@ -123,3 +135,43 @@ def test_a_long_history_widens_no_batch_and_has_the_same_loss(world, scored):
     )
     assert cut["history"].shape[1] <= 7
     assert torch.equal(sample_losses(model, cut), sample_losses(model, whole))
+
+
+def test_influence_of_impressions_is_exact_on_the_last_layer_of_din() -> None:
+    samples, users = click_samples(150), profiles()
+    model = train_click_surrogate(samples, users, CLICKED_ITEMS, epochs=2, batch_size=32).model
+    batches = [influence_batches(model, samples, users, 40, split) for split in (0, 1)]
+    assert len(batches[0]) == len(list(batches[0])) == 3
+    found = influence_scores(model, model.influence_module, *batches, sample_losses, damping=0.01, solver="dense")
+    gradients = []
+    for split in (0, 1):
+        part = samples.filter(pc.equal(samples["split"], split))
+        states, logits = din_states(model, part, users)
+        error = logits.sigmoid().double() - torch.tensor(part["label"].to_pylist())
+        gradients.append(error[:, None] * states["state"].double())
+    fisher = gradients[0].T @ gradients[0] / len(gradients[0])
+    inverse = torch.linalg.inv(fisher + 0.01 * torch.eye(len(fisher), dtype=torch.float64))
+    expected = gradients[0] @ inverse @ gradients[1].mean(0)
+    torch.testing.assert_close(found.scores.double(), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_losses_of_impressions_are_those_of_their_labels_whatever_the_batch() -> None:
+    samples, users = click_samples(90), profiles()
+    model = train_click_surrogate(samples, users, CLICKED_ITEMS, epochs=1).model
+    part = samples.filter(pc.equal(samples["split"], 2))
+    label = torch.tensor(part["label"].to_pylist()).float()
+    expected = F.binary_cross_entropy_with_logits(din_states(model, part, users)[1], label, reduction="none")
+    for size in (4, 100):
+        batches = influence_batches(model, samples, users, size, 2)
+        losses = torch.cat([sample_losses(model, batch) for batch in batches]).detach()
+        torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
+        assert torch.cat([batch["sample_id"] for batch in batches]).tolist() == part["sample_id"].to_pylist()
+
+
+def test_an_impression_has_no_losses_of_next_items(world: World, trained: TrainedSurrogate) -> None:
+    samples, users = click_samples(90), profiles()
+    model = train_click_surrogate(samples, users, CLICKED_ITEMS, epochs=1).model
+    with pytest.raises(ValueError, match=r"influence\.scored is 'sequence'.*set it to last"):
+        influence_batches(model, samples, users, scored="sequence")
+    of_items = influence_batches(trained.model, world.samples, users, 32, scored="sequence")
+    assert next(iter(of_items))["target"].ndim == 2

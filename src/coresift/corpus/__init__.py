@@ -3,7 +3,6 @@
 from coresift.corpus.corpus_figure import plot_corpus
 from coresift.corpus.ingestion import Ingested, ingest, ingest_to_files
 from coresift.corpus.options import IngestionOptions
-from coresift.corpus.preferences import preference_lists
 from coresift.corpus.readers import FORMATS
 from coresift.corpus.simulation import EmbeddedCorpus, embedded_corpus
 from coresift.corpus.sources import Source, open_source
@@ -19,5 +18,4 @@ __all__ = [
     "ingest_to_files",
     "open_source",
     "plot_corpus",
-    "preference_lists",
 ]

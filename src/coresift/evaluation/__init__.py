@@ -10,7 +10,12 @@ from coresift.evaluation.both_ways import (
     rank_both_ways,
     rankings_table,
 )
-from coresift.evaluation.click_predictions import predict_by_rates, predict_clicks, predictions_of
+from coresift.evaluation.click_predictions import (
+    predict_by_rates,
+    predict_clicks,
+    predict_with_surrogate,
+    predictions_of,
+)
 from coresift.evaluation.click_scoring import evaluate_clicks
 from coresift.evaluation.drawn_test_samples import draw_test_samples
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
@@ -53,6 +58,7 @@ __all__ = [
     "popular_recently",
     "predict_by_rates",
     "predict_clicks",
+    "predict_with_surrogate",
     "predictions_of",
     "prior_tuning",
     "rank_baselines",

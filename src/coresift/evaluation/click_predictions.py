@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from torch import Tensor
 
-from coresift.evaluation.methods import rows_of_prompts, samples_to_test
+from coresift.evaluation.methods import rows_of_prompts, samples_to_test, surrogate_states_of
 from coresift.recommenders import ClickRecommender
-from coresift.storage import SCHEMAS
+from coresift.storage import SCHEMAS, empty_table
+from coresift.surrogate import Din, Surrogate, surrogate_fingerprint
 
 TRAIN = 0
 PRIOR_IMPRESSIONS = 5.0
@@ -46,6 +48,32 @@ def predict_by_rates(samples: pa.Table) -> pa.Table:
         rate = clicks / (np.bincount(known, minlength=width) + PRIOR_IMPRESSIONS)
         tables.append(_table(method, tested, rate[asked]))
     return pa.concat_tables(tables)
+
+
+def predict_with_surrogate(surrogate: Surrogate, samples: pa.Table, surrogate_states: dict[str, Tensor]) -> pa.Table:
+    """Predict every test impression with the surrogate: DIN's logit is one linear map away from its state.
+
+    Args:
+        surrogate: what made the states; one that predicts next items has no probability of a click.
+        samples: Table ``samples``.
+        surrogate_states: Tensors ``sample_id`` and ``state``.
+
+    Returns:
+        method, sample_id, probability for the method ``surrogate``; no rows where it predicts next items.
+
+    Raises:
+        ValueError: a test sample has no state, or the states come from another training.
+    """
+    if not isinstance(surrogate, Din):
+        return empty_table("method_predictions")
+    origin = getattr(surrogate_states, "metadata", {}).get("surrogate")
+    if origin is not None and origin != surrogate_fingerprint(surrogate):
+        raise ValueError(
+            "surrogate_states and surrogate_weights come from different trainings: run the surrogate pipeline again."
+        )
+    tested = samples_to_test(samples)
+    logits = surrogate.logits_of(surrogate_states_of(tested, surrogate_states))
+    return _table("surrogate", tested, logits.sigmoid().numpy())
 
 
 def predictions_of(predictions: pa.Table, method: str) -> pa.Table:

@@ -19,7 +19,7 @@ METHOD_LABELS = {
 METHOD_NOTES = {
     "tuned": "The language model after LoRA fine-tuning on the coreset.",
     "untuned": "The same language model before fine-tuning: what the coreset has to add to.",
-    "surrogate": "SASRec trained on every training interaction.",
+    "surrogate": "The small recommender trained on everything: SASRec, or DIN for clicks.",
     "most_popular": "Items by their count in the training split; the same list for everybody.",
     "popular_recently": "Items by their count in the validation split: the window just before the test period, or no "
     "window of time where each user's own latest interactions are held out. "

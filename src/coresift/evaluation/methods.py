@@ -18,6 +18,7 @@ from coresift.evaluation.both_ways import label_rankings, rank_in_groups, rankin
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
 from coresift.storage import rows_of, rows_of_items
+from coresift.surrogate import OF_IMPRESSIONS
 
 logger = logging.getLogger(__name__)
 
@@ -164,11 +165,16 @@ def surrogate_items(item_vectors: dict[str, Tensor], n_items: int | None) -> Ten
 
 
 def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict[str, Tensor]) -> None:
-    """Refuse states and vectors of different trainings.
+    """Refuse states and vectors that are not multiplied with each other.
 
     Raises:
-        ValueError: they come from different ones.
+        ValueError: they come from different trainings, or the states are those of a surrogate of clicks.
     """
+    if getattr(surrogate_states, "metadata", {}).items() >= OF_IMPRESSIONS.items():
+        raise ValueError(
+            "the surrogate is DIN, which predicts clicks and ranks nothing: set recommender.name to yes_no, or run the "
+            "surrogate pipeline with surrogate.model sasrec."
+        )
     origins = [getattr(tensors, "metadata", {}).get("surrogate") for tensors in (surrogate_states, item_vectors)]
     if None not in origins and origins[0] != origins[1]:
         raise ValueError(

@@ -18,6 +18,7 @@ from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.stored_files import EXPORTS
 from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
 from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, write_table
+from coresift.surrogate import OF_IMPRESSIONS
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,14 @@ class DataDirectoryExports:
 
     def _gates(self) -> tuple[pa.Table, SavedMixture]:
         mixture = SavedMixture(self._newest("models", "adapter"))
-        states = SampleStates(read_tensors(self._newest("surrogate", "surrogate_states.safetensors")))
+        stored = read_tensors(self._newest("surrogate", "surrogate_states.safetensors"))
+        states = SampleStates(stored)
         check_surrogate(mixture.config, states.surrogate)
+        if stored.metadata.items() >= OF_IMPRESSIONS.items():
+            raise ValueError(
+                f"the gates of the adapter in '{self.data_dir}' read states of impressions (DIN), so its shares belong "
+                "to no user: serve it by sample, or tune with surrogate.model sasrec for shares of users"
+            )
         samples = read_table(self._newest("primary", "samples.parquet"), ["sample_id", "user_id", "split"])
         user_id, sample_id = latest_samples(samples)
         return user_gates(mixture, user_id, states.of(torch.from_numpy(sample_id))), mixture

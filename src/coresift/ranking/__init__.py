@@ -13,7 +13,6 @@ from coresift.ranking.click_metrics import CLICK_METRICS, calibration_curve, cli
 from coresift.ranking.list_metrics import METRIC_KINDS, ranking_metrics
 from coresift.ranking.ragged import (
     Lists,
-    concatenate_lists,
     list_lengths,
     list_rows,
     lists_from_rows,
@@ -32,7 +31,6 @@ __all__ = [
     "calibration_curve",
     "click_log_losses",
     "click_metrics",
-    "concatenate_lists",
     "list_lengths",
     "list_rows",
     "lists_from_rows",

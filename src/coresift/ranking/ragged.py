@@ -56,14 +56,6 @@ def padded_lists(lists: Lists, width: int, *, padding: int) -> NDArray[np.int64]
     return matrix
 
 
-def concatenate_lists(first: Lists, second: Lists) -> pa.ListArray:
-    """Append to every list of `first` the list of `second` in the same row, as int32."""
-    (first_rows, first_values), (second_rows, second_values) = list_rows(first), list_rows(second)
-    rows = np.concatenate([first_rows, second_rows])
-    order = np.argsort(rows, kind="stable")
-    return lists_from_rows(rows[order], np.concatenate([first_values, second_values])[order], len(first))
-
-
 def remove_seen_targets(targets: Lists, seen: Lists) -> tuple[pa.ListArray, int]:
     """Take targets out of the ground truth that a user has already seen, since a masked list can never hold them.
 

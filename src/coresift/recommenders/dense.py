@@ -7,7 +7,6 @@ softmax; for ranking, the history's item vectors are mixed into the prompt's. It
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,8 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.ranking import top_items
-from coresift.recommenders.adapters import weights_fingerprint, without_adapter
-from coresift.recommenders.dense_negatives import draw_hard_negatives, log_expected_counts, nearest_items
+from coresift.recommenders.adapters import weights_fingerprint
 from coresift.recommenders.dense_rows import DenseRows
 from coresift.recommenders.evaluating import evaluating
 from coresift.recommenders.history_vectors import with_history_vectors
@@ -53,9 +51,6 @@ class DenseRecommender(LanguageModelRecommender):
         temperature: Divides the cosines in the softmax.
         negatives: Random items of a training step beside the in-batch targets; as many are fixed for
             ``sample_loss``.
-        hard_negatives: Items per sample that are like its target for the base model, added to a training step's pool.
-        frequency_correction: Take the logarithm of an item's expected count in the pool from its logit.
-        negative_gradients: Embed items that are no target of the batch with gradients; without, they cost less.
         history_share: Share of the history's items, as embedded, in the vector that a prompt is ranked with, 0 to 1;
             training reads prompts alone.
         history_decay: Weight of every item of the history, relative to the next newer one.
@@ -79,9 +74,6 @@ class DenseRecommender(LanguageModelRecommender):
         pooling: str = "mean",
         temperature: float = 0.05,
         negatives: int = 128,
-        hard_negatives: int = 0,
-        frequency_correction: bool = False,
-        negative_gradients: bool = True,
         history_share: float = 0.4,
         history_decay: float = 0.75,
         dtype: torch.dtype = torch.float32,
@@ -93,9 +85,6 @@ class DenseRecommender(LanguageModelRecommender):
         self.pooling = pooling
         self.temperature = temperature
         self.n_negatives = min(negatives, len(item_texts))
-        self.n_hard = hard_negatives
-        self.frequency_correction = frequency_correction
-        self.negative_gradients = negative_gradients
         self.history_share = history_share
         self.history_decay = history_decay
         self.n_items = len(item_texts)
@@ -119,8 +108,7 @@ class DenseRecommender(LanguageModelRecommender):
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> DenseRows:
         """Samples ready for a data loader; an optional ``history`` column names items that are no negatives."""
-        counted = self.n_items if self.frequency_correction else 0
-        return DenseRows(prompts, padding=self.padding, weights=weights, counted_items=counted)
+        return DenseRows(prompts, padding=self.padding, weights=weights)
 
     def shared_tensors(self) -> Batch:
         """Ids and vectors of the fixed negatives, without gradients, dropout off."""
@@ -161,49 +149,16 @@ class DenseRecommender(LanguageModelRecommender):
         return pooled_unit_vectors(states, attention_mask, self.pooling)
 
     def training_loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Sampled softmax (B,) against in-batch targets, fresh random items and hard negatives.
+        """Sampled softmax (B,) against in-batch targets and fresh random items, all embedded with gradients.
 
         Items that occur twice count once; a sample's own history gives no negatives.
         """
         queries = self.embed_prompts(model, batch)
-        targets = batch["target_id"].cpu()
-        pool = torch.cat([targets, self._drawn_negatives(targets, generator)])
-        candidates, columns = pool.unique(return_inverse=True)
-        logits = queries @ self._candidate_vectors(model, candidates, targets).T / self.temperature
-        if self.frequency_correction:
-            expected = log_expected_counts(
-                batch["target_share"].cpu(),
-                batch_size=len(targets),
-                n_random=self.n_negatives,
-                n_hard=self.n_hard,
-                neighbours=self.neighbours if self.n_hard else None,
-            )
-            logits = logits - expected[candidates].to(self.device)
+        drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
+        candidates, columns = torch.cat([batch["target_id"].cpu(), drawn]).unique(return_inverse=True)
+        logits = queries @ self.embed_by_length(model, self.item_tokens, candidates).T / self.temperature
         blocked = in_history(candidates.to(self.device), batch["history"])
         return sampled_softmax(logits, columns[: len(queries)].to(self.device), blocked)
-
-    def _drawn_negatives(self, targets: Tensor, generator: torch.Generator) -> Tensor:
-        drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
-        if not self.n_hard:
-            return drawn
-        return torch.cat([drawn, draw_hard_negatives(targets, self.neighbours, self.n_hard, generator)])
-
-    def _candidate_vectors(self, model: nn.Module, candidates: Tensor, targets: Tensor) -> Tensor:
-        if self.negative_gradients:
-            return self.embed_by_length(model, self.item_tokens, candidates)
-        is_target = torch.isin(candidates, targets)
-        wanted, others = is_target.nonzero().squeeze(1), (~is_target).nonzero().squeeze(1)
-        parts = [self.embed_by_length(model, self.item_tokens, candidates[wanted])]
-        if len(others):
-            with torch.no_grad():
-                parts.append(self.embed_by_length(model, self.item_tokens, candidates[others]))
-        return torch.cat(parts)[torch.cat([wanted, others]).argsort().to(self.device)]
-
-    @cached_property
-    def neighbours(self) -> Tensor:
-        """Items most like every item (M, 64) for the base model, whatever an adapter has learnt by now."""
-        with without_adapter(self.model):
-            return nearest_items(self.encode(self.item_tokens, description="Embedding items").cpu())
 
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Softmax (B,) of the target, embedded with gradients, against fixed negatives without; couples no samples."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import torch
 from torch import Tensor
 
 from coresift.recommenders.protocol import Batch
@@ -21,22 +20,17 @@ class DenseRows(SampleRows):
         prompts: Table ``prompts``, optionally with a ``history`` column of item ids.
         padding: Token id behind shorter prompts.
         weights: (N,) weight of every sample; 1 by default.
-        counted_items: Size of the catalogue, where every batch shall carry each item's share of the targets; 0: none.
     """
 
-    def __init__(
-        self, prompts: pa.Table, *, padding: int, weights: Tensor | None = None, counted_items: int = 0
-    ) -> None:
+    def __init__(self, prompts: pa.Table, *, padding: int, weights: Tensor | None = None) -> None:
         super().__init__(prompts, prompt_tokens(prompts, padding=padding), weights=weights)
         self.target_id = integer_column(prompts, "target_id")
         histories = prompts["history"] if "history" in prompts.column_names else _empty_lists(len(prompts))
-        shares = torch.bincount(self.target_id, minlength=counted_items) / max(1, len(prompts))
-        self.shared: Batch = {"target_share": shares} if counted_items else {}
         self.history = RaggedIntegers.from_arrow(histories, padding=NO_ITEM)
 
     def own_tensors(self, rows: Tensor) -> Batch:
         """The targets (B,) and histories (B, H), padded with -1."""
-        return {"target_id": self.target_id[rows], "history": self.history.padded(rows)[0], **self.shared}
+        return {"target_id": self.target_id[rows], "history": self.history.padded(rows)[0]}
 
 
 def _empty_lists(count: int) -> pa.ListArray:

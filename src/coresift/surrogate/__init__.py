@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
 from coresift.surrogate.din import Din, DinConfig
-from coresift.surrogate.din_training import DinOptions, din_states, train_din
+from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
 from coresift.surrogate.exporting import (
+    OF_IMPRESSIONS,
+    Surrogate,
+    din_states,
     item_vectors,
     load_surrogate,
     save_surrogate,
@@ -13,22 +17,32 @@ from coresift.surrogate.exporting import (
 )
 from coresift.surrogate.options import SurrogateOptions
 from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
-from coresift.surrogate.sample_batches import SurrogateBatches, sample_losses, surrogate_batches
+from coresift.surrogate.sample_batches import (
+    ClickBatches,
+    SurrogateBatches,
+    influence_batches,
+    sample_losses,
+    surrogate_batches,
+)
 from coresift.surrogate.sasrec import SasRec, SasRecConfig
 from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 
 __all__ = [
+    "OF_IMPRESSIONS",
     "Alignment",
+    "ClickBatches",
     "Din",
     "DinConfig",
     "DinOptions",
     "SasRec",
     "SasRecConfig",
+    "Surrogate",
     "SurrogateBatches",
     "SurrogateOptions",
     "TrainedSurrogate",
     "align_states",
     "din_states",
+    "influence_batches",
     "item_vectors",
     "load_surrogate",
     "out_of_fold_states",
@@ -36,7 +50,10 @@ __all__ = [
     "save_surrogate",
     "surrogate_batches",
     "surrogate_fingerprint",
+    "surrogate_kind",
     "surrogate_states",
+    "surrogate_trainer",
+    "train_click_surrogate",
     "train_din",
     "train_surrogate",
 ]

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from coresift.ranking import list_lengths, list_rows, padded_lists
+from coresift.ranking import list_lengths, list_rows, lists_from_rows, padded_lists
 from coresift.storage import places_of
 from coresift.surrogate.training_record import first_targets
 
@@ -86,9 +88,7 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
     """
     width = min(config.max_length, max(1, int(list_lengths(samples["history"]).max(initial=0))))
     history = torch.from_numpy(padded_lists(samples["history"], width, padding=NO_ITEM))
-    ratings = np.asarray(pc.fill_null(pc.list_flatten(samples["history_ratings"]), np.nan), dtype=np.float32)
-    place = pa.ListArray.from_arrays(_offsets(samples["history"]), pa.array(np.arange(len(ratings)), pa.int32()))
-    value = torch.from_numpy(np.append(ratings, np.float32(np.nan)))[padded_lists(place, width, padding=-1)]
+    value = torch.from_numpy(_ratings(samples))[padded_lists(_places(samples["history"]), width, padding=-1)]
     rating = torch.stack([value.nan_to_num() / config.highest_rating, (~value.isnan()).float()], dim=-1)
     owner = places_of(samples["user_id"].to_numpy(), users["user_id"].to_numpy(), dataset="users", key="user_id")
     owners = users.take(pa.array(owner))
@@ -97,9 +97,20 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
     return ClickFeatures(history, rating, first_targets(samples), profile)
 
 
-def _offsets(lists: pa.ChunkedArray) -> pa.Array:
+def _ratings(samples: pa.Table) -> NDArray[np.float32]:
+    """Return the rating of every item of every history, one after the other, NaN where unknown; a NaN ends them."""
+    rows, _ = list_rows(samples["history"])
+    rated = np.asarray(pc.is_valid(samples["history_ratings"]))[rows]
+    ratings = np.full(len(rows) + 1, np.nan, dtype=np.float32)
+    known = pc.fill_null(pc.list_flatten(samples["history_ratings"]), np.nan)
+    ratings[:-1][rated] = np.asarray(known, dtype=np.float32)
+    return ratings
+
+
+def _places(lists: pa.ChunkedArray) -> pa.ListArray:
+    """Return, in the shape of some lists, the place of every value among all of them."""
     rows, _ = list_rows(lists)
-    return pa.array(np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(lists)))]), pa.int32())
+    return lists_from_rows(rows, np.arange(len(rows)), len(lists))
 
 
 def _codes(column: pa.ChunkedArray, values: list[str]) -> Tensor:
@@ -130,6 +141,10 @@ def profile_values(users: pa.Table, *, fewest_users: int = 10, most_values: int 
 class Din(nn.Module):
     """The click surrogate."""
 
+    kind: ClassVar[str] = "din"
+    influence_module: ClassVar[str] = "output"
+    """Name of the layer whose weights stand for the model in influence scores: the last one."""
+
     def __init__(self, config: DinConfig) -> None:
         super().__init__()
         self.config = config
@@ -147,6 +162,11 @@ class Din(nn.Module):
     def device(self) -> torch.device:
         """Where the weights live."""
         return self.items.weight.device
+
+    @property
+    def item_vectors(self) -> Tensor:
+        """Item vectors (M, d); row = item id. The model reads them; states are not multiplied with them."""
+        return self.items.weight
 
     def states(self, features: ClickFeatures) -> Tensor:
         """Return the last hidden layer (B, h), one linear map away from the logit."""
@@ -175,9 +195,13 @@ class Din(nn.Module):
         for start in range(0, len(states), ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
             states[block] = self.states(features.rows(block, self.device)).float().cpu()
-        logits = F.linear(states, self.output.weight.cpu(), self.output.bias.cpu()).squeeze(-1)
         self.train(was_training)
-        return states, logits
+        return states, self.logits_of(states)
+
+    def logits_of(self, states: Tensor) -> Tensor:
+        """Return the logits (N,) of a click that states (N, h) on the CPU stand for; the weights rest."""
+        weight, bias = self.output.weight.detach().cpu(), self.output.bias.detach().cpu()
+        return F.linear(states, weight, bias).squeeze(-1)
 
 
 def _layer(inputs: int, outputs: int, dropout: float) -> nn.Sequential:

@@ -1,23 +1,24 @@
-"""Training of DIN on clicks, and its states: early stopping on validation AUC, best weights kept."""
+"""Training of DIN on clicks: early stopping on validation AUC, best weights kept."""
 
 from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict, dataclass, fields
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
 
 from coresift.compute import progress_bar, resolve_device
-from coresift.storage import Tensors, fingerprint
-from coresift.surrogate.din import ClickFeatures, Din, DinConfig, click_features, profile_values
+from coresift.surrogate.click_record import ClickRecord, Clicks
+from coresift.surrogate.din import Din, DinConfig, profile_values
 from coresift.surrogate.sequences import TRAIN
+from coresift.surrogate.training import TrainedSurrogate
 from coresift.surrogate.validation import VALID
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def train_din(
     device: str = "cpu",
     **shape: int | float,
 ) -> tuple[Din, dict[str, object]]:
-    """Train on every training sample and keep the weights with the best validation AUC.
+    """Train DIN as `train_click_surrogate` does, and return the model and how training went.
 
     Args:
         samples: table `samples` with labels 0 and 1.
@@ -63,76 +64,116 @@ def train_din(
         device: "auto", "cpu", "cuda" or "mps".
         shape: fields of `DinConfig`.
 
+    Raises:
+        ValueError: the training or validation samples hold only one label.
+    """
+    given = asdict(options or DinOptions()) | shape
+    trained = train_click_surrogate(samples, users, n_items, random_state=random_state, device=device, **given)
+    return trained.model, trained.metrics
+
+
+def train_click_surrogate(
+    samples: pa.Table,
+    users: pa.Table,
+    n_items: int,
+    *,
+    random_state: int = 0,
+    device: str = "cpu",
+    **options: int | float,
+) -> TrainedSurrogate[Din]:
+    """Train DIN on every training sample and keep the weights with the best validation AUC.
+
+    Args:
+        samples: table `samples` with labels 0 and 1; validation rows stop training, training rows are scored.
+        users: table `users`; row = user id.
+        n_items: catalogue size M.
+        random_state: seed of weights, order and dropout.
+        device: "auto", "cpu", "cuda" or "mps".
+        options: fields of `DinOptions`, and those of `DinConfig` that shape the model.
+
     Returns:
-        The model on the CPU, and how training went: the best epoch, and loss and validation AUC of every epoch.
+        The model on the CPU, metrics, and the table `sample_scores`.
 
     Raises:
         ValueError: the training or validation samples hold only one label.
     """
+    training = {entry.name: options.pop(entry.name) for entry in fields(DinOptions) if entry.name in options}
     highest = pc.max(pc.list_flatten(samples["history_ratings"])).as_py() or 1.0
-    config = DinConfig(n_items, profile_values(users), float(highest), **shape)  # type: ignore[arg-type]
-    training, validation = (_labelled(samples, users, config, split) for split in (TRAIN, VALID))
+    config = DinConfig(n_items, profile_values(users), float(highest), **options)  # type: ignore[arg-type]
+    record = ClickRecord(*(_both_labels(samples, users, config, split) for split in (TRAIN, VALID)))
     with torch.random.fork_rng():
         torch.manual_seed(random_state)
         model = Din(config).to(resolve_device(device))
-        history = _fit(model, training, validation, options or DinOptions())
+        history, seconds = _fit(model, record, DinOptions(**training))  # type: ignore[arg-type]
     logger.info("DIN kept from epoch %d of %d.", _best_epoch(history), len(history))
-    return model.cpu().eval(), {"best_epoch": _best_epoch(history), "epochs": history}
+    model = model.cpu().eval()
+    return TrainedSurrogate(model, _metrics(model, record, history), record.table(model), seconds)
 
 
-def _labelled(samples: pa.Table, users: pa.Table, config: DinConfig, split: int) -> tuple[ClickFeatures, Tensor]:
-    part = samples.filter(pc.equal(samples["split"], split))
-    labels = torch.from_numpy(np.array(part["label"], dtype=np.float32))
-    if len(labels.unique()) < 2:
-        raise ValueError("DIN needs liked and disliked samples in training and validation: ingest samples of clicks.")
-    return click_features(part, users, config), labels
+def _both_labels(samples: pa.Table, users: pa.Table, config: DinConfig, split: int) -> Clicks:
+    clicks = Clicks.of(samples, users, config, split)
+    if len(clicks.labels.unique()) < 2:
+        name = {TRAIN: "training", VALID: "validation"}[split]
+        raise ValueError(
+            f"DIN, the surrogate of clicks, needs liked and disliked samples, and the {name} samples are not both: "
+            "ingest samples of clicks with a split that holds both, or set surrogate.model to sasrec."
+        )
+    return clicks
 
 
-def _fit(
-    model: Din,
-    training: tuple[ClickFeatures, Tensor],
-    validation: tuple[ClickFeatures, Tensor],
-    options: DinOptions,
-) -> list[dict[str, float]]:
-    """Train until the validation AUC no longer rises, restore the best weights, and return what every epoch brought."""
+def _fit(model: Din, record: ClickRecord, options: DinOptions) -> tuple[list[dict[str, float]], list[float]]:
+    """Train until the validation AUC no longer rises, restore the best weights.
+
+    Returns:
+        What every epoch brought, and the processor time of its training.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
     history: list[dict[str, float]] = []
+    seconds: list[float] = []
     best: dict[str, Tensor] = {}
     while not history or (len(history) < options.epochs and len(history) - _best_epoch(history) < options.patience):
-        loss = _epoch(model, *training, optimizer, options.batch_size)
-        auc = float(roc_auc_score(validation[1], model.encode(validation[0])[1]))
-        history.append({"epoch": len(history) + 1, "loss": loss, "auc": auc})
+        started = time.process_time()
+        loss = _epoch(model, record.training, optimizer, options.batch_size)
+        seconds.append(time.process_time() - started)
+        history.append({"epoch": len(history) + 1, "loss": loss, **_validated(model, record.validation)})
+        record.after_epoch(model)
         if _best_epoch(history) == len(history):
             best = copy.deepcopy(model.state_dict())
     model.load_state_dict(best)
-    return history
+    return history, seconds
+
+
+def _validated(model: Din, clicks: Clicks) -> dict[str, float]:
+    logits = model.encode(clicks.features)[1]
+    losses = log_loss(clicks.labels, logits.double().sigmoid())
+    return {"auc": float(roc_auc_score(clicks.labels, logits)), "log_loss": float(losses)}
 
 
 def _best_epoch(history: list[dict[str, float]]) -> int:
     return max(range(len(history)), key=lambda place: history[place]["auc"], default=-1) + 1
 
 
-def _epoch(
-    model: Din, features: ClickFeatures, labels: Tensor, optimizer: torch.optim.Optimizer, batch_size: int
-) -> float:
+def _epoch(model: Din, clicks: Clicks, optimizer: torch.optim.Optimizer, batch_size: int) -> float:
     model.train()
     total = 0.0
-    for places in progress_bar(torch.randperm(len(labels)).split(batch_size), description="DIN"):
-        logits = model(features.rows(places, model.device))
-        loss = F.binary_cross_entropy_with_logits(logits, labels[places].to(model.device))
+    for places in progress_bar(torch.randperm(len(clicks.labels)).split(batch_size), description="DIN"):
+        logits = model(clicks.features.rows(places, model.device))
+        loss = F.binary_cross_entropy_with_logits(logits, clicks.labels[places].to(model.device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         total += float(loss.detach()) * len(places)
-    return total / len(labels)
+    return total / len(clicks.labels)
 
 
-def din_states(model: Din, samples: pa.Table, users: pa.Table) -> tuple[Tensors, Tensor]:
-    """Return the states of every sample, and the model's own click logits (N,).
-
-    The states depend on the item in question, so they serve click samples only. The metadata name the surrogate.
-    """
-    states, logits = model.encode(click_features(samples, users, model.config))
-    sample_id = torch.from_numpy(np.asarray(samples["sample_id"], dtype=np.int64))
-    name = fingerprint(asdict(model.config), dict(model.state_dict()))
-    return Tensors({"sample_id": sample_id, "state": states}, {"surrogate": name}), logits
+def _metrics(model: Din, record: ClickRecord, history: list[dict[str, float]]) -> dict[str, object]:
+    best = history[_best_epoch(history) - 1]
+    return {
+        "model": model.kind,
+        "best_epoch": _best_epoch(history),
+        "validation": {"auc": best["auc"], "log_loss": best["log_loss"]},
+        "validation_samples": len(record.validation.labels),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "training_samples": len(record.training.labels),
+        "epochs": history,
+    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,16 +20,12 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from coresift.storage import Tensors, atomic_folder
-from coresift.surrogate.exporting import load_surrogate, save_surrogate, surrogate_fingerprint, surrogate_states
-from coresift.surrogate.sasrec import SasRec
+from coresift.surrogate.choice import TrainOn
+from coresift.surrogate.exporting import Surrogate, load_surrogate, save_surrogate, surrogate_states
 from coresift.surrogate.sequences import TRAIN
-from coresift.surrogate.training import TrainedSurrogate
 from coresift.surrogate.validation import VALID
 
 logger = logging.getLogger(__name__)
-
-TrainOn = Callable[[pa.Table, pa.Table], TrainedSurrogate]
-"""Trains a surrogate, with the options of the final one, on `interactions` and `samples` of some users."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +95,12 @@ class OutOfFoldReport:
 
 
 def out_of_fold_states(
-    model: SasRec,
+    model: Surrogate,
     interactions: pa.Table,
     samples: pa.Table,
     train: TrainOn,
     *,
+    users: pa.Table | None = None,
     folds: int,
     max_residual: float,
     folder: Path,
@@ -116,7 +112,8 @@ def out_of_fold_states(
         model: the final surrogate, which encodes validation and test samples.
         interactions: table `interactions`.
         samples: table `samples`.
-        train: trains a fold's surrogate.
+        train: trains a fold's surrogate, with the options of the final one.
+        users: table `users`, whose profiles DIN reads.
         folds: parts into which users are divided, at least 2.
         max_residual: if a fold's alignment leaves more, training samples keep the final surrogate's own states.
         folder: keeps finished folds, so that a killed run resumes.
@@ -125,25 +122,26 @@ def out_of_fold_states(
     Raises:
         ValueError: fewer than two folds, or fewer users than folds.
     """
-    states = surrogate_states(model, samples)
+    states = surrogate_states(model, samples, users)
     valid = samples.filter(pc.equal(samples["split"], VALID))
-    target = model.encode(valid["history"])
+    target = surrogate_states(model, valid, users)["state"]
     fold_of = _fold_of_users(interactions, folds, random_state)
     in_train = np.asarray(pc.equal(samples["split"], TRAIN))
     fold_of_sample = fold_of[np.asarray(samples["user_id"])]
     aligned, residuals = states["state"].clone(), []
     for fold in range(folds):
         other = _fold_surrogate(folder / f"fold-{fold}", interactions, samples, train, fold_of != fold)
-        alignment = align_states(other.encode(valid["history"]), target)
+        alignment = align_states(surrogate_states(other, valid, users)["state"], target)
         rows = np.flatnonzero(in_train & (fold_of_sample == fold))
-        aligned[torch.from_numpy(rows)] = alignment(other.encode(samples["history"].take(pa.array(rows))))
+        own = surrogate_states(other, samples.take(pa.array(rows)), users)
+        aligned[torch.from_numpy(rows)] = alignment(own["state"])
         residuals.append(alignment.residual)
         logger.info("Surrogate without fold %d: alignment residual %.3f.", fold, alignment.residual)
     report = OutOfFoldReport(folds, residuals, max_residual, used=max(residuals) <= max_residual)
     if not report.used:
         logger.warning("An alignment residual exceeds %.3f: training samples keep their own states.", max_residual)
         return states, asdict(report)
-    metadata = {"surrogate": surrogate_fingerprint(model), "training_states": f"out of fold, {folds} folds"}
+    metadata = {**states.metadata, "training_states": f"out of fold, {folds} folds"}
     return Tensors({"sample_id": states["sample_id"], "state": aligned}, metadata), asdict(report)
 
 
@@ -157,7 +155,7 @@ def _fold_of_users(interactions: pa.Table, folds: int, random_state: int) -> np.
 
 def _fold_surrogate(
     folder: Path, interactions: pa.Table, samples: pa.Table, train: TrainOn, kept: np.ndarray
-) -> SasRec:
+) -> Surrogate:
     """Return the surrogate of the users that are kept, trained now or by an earlier, killed run."""
     if folder.exists():
         try:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from coresift.ranking import list_lengths, padded_lists
+from coresift.surrogate.din import ClickFeatures, Din, DinConfig, click_features
+from coresift.surrogate.exporting import Surrogate
 from coresift.surrogate.objectives import reference_losses
-from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.training_record import first_targets
 
 SCORED = ("last", "sequence", "released")
+FEATURES = tuple(field.name for field in fields(ClickFeatures))
 
 
 class SurrogateBatches:
@@ -49,8 +53,32 @@ class SurrogateBatches:
                 sequence = history if self.scored == "released" else torch.cat([history, target[:, None]], dim=1)
                 history, following = sequence[:, :-1], sequence[:, 1:]
                 target = following.where(history >= 0, -1)
-            sample_id = torch.from_numpy(np.array(rows["sample_id"], dtype=np.int64))
-            yield {"sample_id": sample_id, "history": history, "target": target}
+            yield {"sample_id": _ids(rows), "history": history, "target": target}
+
+
+class ClickBatches:
+    """Batches of impressions in their order, as often as one asks for them."""
+
+    def __init__(self, samples: pa.Table, users: pa.Table, config: DinConfig, batch_size: int) -> None:
+        self.samples = samples
+        self.users = users
+        self.config = config
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return math.ceil(self.samples.num_rows / self.batch_size)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        """Yield "sample_id" (B,), "label" (B,) float32, and the parts of `ClickFeatures` by name."""
+        for start in range(0, self.samples.num_rows, self.batch_size):
+            rows = self.samples.slice(start, self.batch_size)
+            label = torch.from_numpy(np.array(rows["label"], dtype=np.float32))
+            yield {"sample_id": _ids(rows), "label": label, **vars(click_features(rows, self.users, self.config))}
+
+
+def _ids(samples: pa.Table) -> Tensor:
+    return torch.from_numpy(np.array(samples["sample_id"], dtype=np.int64))
 
 
 def surrogate_batches(
@@ -78,17 +106,48 @@ def surrogate_batches(
     return SurrogateBatches(samples.filter(pc.equal(samples["split"], split)), batch_size, scored, longest)
 
 
-def sample_losses(model: SasRec, batch: dict[str, Tensor]) -> Tensor:
+def influence_batches(
+    model: Surrogate, samples: pa.Table, users: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last"
+) -> SurrogateBatches | ClickBatches:
+    """Return the samples of one split as the batches that a surrogate's losses are taken on.
+
+    Args:
+        model: a trained surrogate.
+        samples: table `samples`.
+        users: table `users`, whose profiles DIN reads.
+        batch_size: samples per batch.
+        split: 0 train, 1 valid, 2 test.
+        scored: as `surrogate_batches` has it; of an impression there is nothing to score but its label, "last".
+
+    Raises:
+        ValueError: `scored` is unknown, or another than "last" for DIN.
+    """
+    if not isinstance(model, Din):
+        return surrogate_batches(samples, batch_size, split, scored=scored, longest=model.config.max_length + 1)
+    if scored != "last":
+        raise ValueError(
+            f"attribution.influence.scored is '{scored}', which is about next items, and DIN, the surrogate of clicks, "
+            "scores an impression's label: set it to last, or train with surrogate.model sasrec."
+        )
+    return ClickBatches(samples.filter(pc.equal(samples["split"], split)), users, model.config, batch_size)
+
+
+def sample_losses(model: Surrogate, batch: dict[str, Tensor]) -> Tensor:
     """Return the loss (B,) of every sample: mean cross-entropy over its scored items, 0 where none is scored.
 
-    Catalogues of at most `REFERENCE_ITEMS` items are compared with in full, larger ones through a fixed draw that is
-    the same in every call. No term couples samples, and every operation is differentiable twice if attention runs
-    on its plain implementation (``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)``).
+    For DIN it is the cross-entropy of the label. For SASRec, catalogues of at most `REFERENCE_ITEMS` items are compared
+    with in full, larger ones through a fixed draw that is the same in every call. No term couples samples, and every
+    operation is differentiable twice if attention runs on its plain implementation
+    (``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)``).
 
     Args:
         model: the surrogate.
-        batch: as `surrogate_batches` yields it.
+        batch: as `influence_batches` yields it.
     """
+    if isinstance(model, Din):
+        everything = slice(None)
+        features = ClickFeatures(**{name: batch[name] for name in FEATURES}).rows(everything, model.device)
+        return F.binary_cross_entropy_with_logits(model(features), batch["label"].to(model.device), reduction="none")
     history, targets = batch["history"].to(model.device), batch["target"].to(model.device)
     if targets.ndim == 1:
         return reference_losses(model.states(history), model.item_vectors, targets)

@@ -11,6 +11,7 @@ the latest interactions, whose targets are the most recent. Counted from the old
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -90,6 +91,8 @@ class Block(nn.Module):
 
 class SasRec(nn.Module):
     """The surrogate: next-item scores are inner products of a user's state and the item vectors."""
+
+    kind: ClassVar[str] = "sasrec"
 
     def __init__(self, config: SasRecConfig) -> None:
         super().__init__()

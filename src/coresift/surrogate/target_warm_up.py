@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from coresift.surrogate.objectives import reference_losses
-
+Losses = Callable[[Tensor, Tensor], Tensor]
+"""Maps states (B, d) and what they should predict (B,) to losses (B,)."""
 RANK = 8
 STEPS = 30
 BATCH_SIZE = 512
@@ -22,7 +22,7 @@ def target_loss_drops(
     targets: Tensor,
     validation_states: Tensor,
     validation_targets: Tensor,
-    item_vectors: Tensor,
+    losses: Losses,
     *,
     random_state: int = 0,
 ) -> Tensor:
@@ -30,25 +30,23 @@ def target_loss_drops(
 
     The normalised endpoint loss drop along a target-aligned path (Yang et al., 2026, arXiv 2605.09404). The trained
     surrogate is where the path starts. Its capacity is limited to a map of low rank added to the states; all other
-    weights rest. Losses are cross-entropies against the reference items.
+    weights rest.
 
     Args:
         states: (N, d) of the samples that are scored.
-        targets: (N,) their next items.
+        targets: (N,) what they should predict: next items, or labels.
         validation_states: (V, d).
-        validation_targets: (V,) their next items.
-        item_vectors: (M, d).
+        validation_targets: (V,) what they should predict.
+        losses: the surrogate's loss as a function of states.
         random_state: seed of the map and of the validation batches.
     """
-    before = _losses(states, item_vectors, targets)
-    shift = _warm_up(validation_states, validation_targets, item_vectors, random_state)
-    after = _losses(states + shift(states), item_vectors, targets)
+    before = _in_blocks(losses, states, targets)
+    shift = _warm_up(losses, validation_states, validation_targets, random_state)
+    after = _in_blocks(losses, states + shift(states), targets)
     return (before - after) / before.clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _warm_up(
-    states: Tensor, targets: Tensor, item_vectors: Tensor, random_state: int
-) -> Callable[[Tensor], Tensor]:  # fmt: skip
+def _warm_up(losses: Losses, states: Tensor, targets: Tensor, random_state: int) -> Callable[[Tensor], Tensor]:
     """Train the map, which starts at zero, for a few steps on batches of validation samples."""
     generator = torch.Generator().manual_seed(random_state)
     width, rank = states.shape[1], min(RANK, states.shape[1])
@@ -57,7 +55,7 @@ def _warm_up(
     optimizer = torch.optim.Adam([down, up], lr=LEARNING_RATE)
     for _ in range(STEPS):
         rows = torch.randperm(len(states), generator=generator)[:BATCH_SIZE]
-        loss = reference_losses(states[rows] + states[rows] @ down @ up, item_vectors, targets[rows]).mean()
+        loss = losses(states[rows] + states[rows] @ down @ up, targets[rows]).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -66,6 +64,6 @@ def _warm_up(
 
 
 @torch.no_grad()
-def _losses(states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
+def _in_blocks(losses: Losses, states: Tensor, targets: Tensor) -> Tensor:
     pairs = zip(states.split(ROWS_PER_BLOCK), targets.split(ROWS_PER_BLOCK), strict=True)
-    return torch.cat([reference_losses(block, item_vectors, wanted) for block, wanted in pairs])
+    return torch.cat([losses(block, wanted) for block, wanted in pairs])

@@ -7,12 +7,12 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from coresift.compute import progress_bar, resolve_device
@@ -32,8 +32,11 @@ SLOW_EPOCH = 10.0
 """Seconds from which on an epoch is worth a line in the log."""
 
 
+ModelT_co = TypeVar("ModelT_co", bound=nn.Module, covariant=True)
+
+
 @dataclass(frozen=True)
-class TrainedSurrogate:
+class TrainedSurrogate(Generic[ModelT_co]):
     """A trained surrogate.
 
     Attributes:
@@ -43,7 +46,7 @@ class TrainedSurrogate:
         epoch_seconds: processor time of every epoch's training, all threads together, validation not included.
     """
 
-    model: SasRec
+    model: ModelT_co
     metrics: dict[str, object] = field(repr=False)
     sample_scores: pa.Table = field(repr=False)
     epoch_seconds: list[float] = field(repr=False)
@@ -58,7 +61,7 @@ def train_surrogate(
     random_state: int = 0,
     device: str = "cpu",
     **options: object,
-) -> TrainedSurrogate:
+) -> TrainedSurrogate[SasRec]:
     """Train SASRec on the training split and keep the averaged weights with the best validation NDCG@10.
 
     Args:
@@ -130,7 +133,7 @@ class _Training:
         negatives = None if options.compares_in_full(n_items) else options.negatives
         self.loss = CatalogueLoss(counts, negatives=negatives, random_state=random_state)
 
-    def run(self) -> TrainedSurrogate:
+    def run(self) -> TrainedSurrogate[SasRec]:
         """Train until validation no longer improves, and return the best epoch's weights."""
         history: list[dict[str, float]] = []
         best_epoch, best_ndcg = 0, -math.inf
@@ -183,6 +186,7 @@ class _Training:
     def _metrics(self, best_epoch: int, history: list[dict[str, float]]) -> dict[str, object]:
         best = history[best_epoch - 1]
         return {
+            "model": self.model.kind,
             "best_epoch": best_epoch,
             "validation": {"ndcg@10": best["ndcg@10"], "recall@10": best["recall@10"]},
             "validation_users": len(self.validation.targets),

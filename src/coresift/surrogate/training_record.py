@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coresift.ranking import list_rows
 from coresift.storage import SCHEMAS
-from coresift.surrogate.objectives import reference_items
+from coresift.surrogate.objectives import reference_items, reference_losses
 from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.sequences import TRAIN
 from coresift.surrogate.target_warm_up import target_loss_drops
@@ -94,12 +94,13 @@ class TrainingRecord:
         return torch.cat(learned).numpy()
 
     def _loss_drop(self, model: SasRec) -> Tensor:
+        vectors = model.item_vectors.detach().float().cpu()
         return target_loss_drops(
             model.encode(self.samples["history"]),
             self.targets,
             model.encode(self.validation["history"]),
             first_targets(self.validation),
-            model.item_vectors.detach().float().cpu(),
+            lambda states, targets: reference_losses(states, vectors, targets),
         )
 
 

@@ -22,19 +22,11 @@ class Removal:
 
     Attributes:
         prices: (V,) least price of every validation row.
-        seconds: (V,) second least price.
-        owners: (V,) medoid of the least price.
         values: (n,) worth of every medoid against the prices without it.
     """
 
     prices: NDArray[np.float64]
-    seconds: NDArray[np.float64]
-    owners: NDArray[np.int64]
     values: NDArray[np.float64]
-
-    def prices_without(self, medoid: int) -> NDArray[np.float64]:
-        """The (V,) prices when a medoid is gone."""
-        return np.where(self.owners == medoid, self.seconds, self.prices)
 
 
 def removal(search: MedoidSearch) -> Removal:
@@ -47,13 +39,11 @@ def removal(search: MedoidSearch) -> Removal:
         The prices; with a single medoid nothing remains to serve, and its value is infinite.
     """
     reduced = torch.as_tensor(search.rows - search.plan.source_potentials[:, None])
-    n_medoids, n_targets = reduced.shape
-    if n_medoids == 1:
-        nobody = np.full(n_targets, np.inf)
-        return Removal(reduced[0].numpy(), nobody, np.zeros(n_targets, dtype=np.int64), np.array([np.inf]))
+    if len(reduced) == 1:
+        return Removal(reduced[0].numpy(), np.array([np.inf]))
     least, owners = reduced.topk(2, dim=0, largest=False)
-    owner, columns = owners[0], torch.arange(n_targets)
+    owner, columns = owners[0], torch.arange(len(least[0]))
     against = torch.as_tensor(search.rows) - least[0]
     against[owner, columns] = torch.as_tensor(search.rows)[owner, columns] - least[1]
     values = lower_tail_mean(against, search.share).numpy()
-    return Removal(least[0].numpy(), least[1].numpy(), owner.numpy(), values)
+    return Removal(least[0].numpy(), values)

@@ -84,6 +84,7 @@ def compute_gradient_norms(
 
 def compute_influence(
     samples: Table,
+    users: Table,
     surrogate_weights: Path,
     *,
     parameters: AttributionParameters,
@@ -92,25 +93,24 @@ def compute_influence(
     tuning_share: TuningShare,
 ) -> TensorDict:
     """Estimate how much training on each sample lowers the surrogate's loss on the validation samples."""
+    from functools import partial
+
     import pyarrow.compute as pc
     import torch
 
     from coresift.attribution import influence_scores
     from coresift.compute import resolve_device, use_threads
     from coresift.selection import without_tuning_part
-    from coresift.surrogate import load_surrogate, sample_losses, surrogate_batches
+    from coresift.surrogate import influence_batches, load_surrogate, sample_losses
 
     use_threads(threads.root)
     options = parameters.influence
     model = load_surrogate(surrogate_weights).to(resolve_device(device.root))
     samples = without_tuning_part(samples, tuning_share.root)
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
-    batches, target = (
-        surrogate_batches(
-            by_length, options.batch_size, split=split, scored=options.scored, longest=model.config.max_length + 1
-        )
-        for split in (0, 0 if options.target == "train" else 1)
-    )
+    batches_of = partial(influence_batches, model, by_length, users, options.batch_size, scored=options.scored)
+    batches = batches_of(split=0)
+    target = batches if options.target == "train" else batches_of(split=1)
     result = influence_scores(
         model,
         options.module or model.influence_module,

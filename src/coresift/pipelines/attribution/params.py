@@ -37,7 +37,9 @@ class GradientFeatureParameters(StrictParameters):
 class InfluenceParameters(StrictParameters):
     """The influence score on the surrogate."""
 
-    module: str | None = Field(None, description="Linear layer of the surrogate; null takes its last attention output.")
+    module: str | None = Field(
+        None, description="Linear layer of the surrogate; null: the last attention output, or the last layer of DIN."
+    )
     target: Literal["validation", "train"] = Field(
         "validation", description="Whose loss a helpful sample lowers; the DEALRec paper takes train."
     )

@@ -45,6 +45,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
             func=compute_influence,
             inputs={
                 "samples": "samples",
+                "users": "users",
                 "surrogate_weights": "surrogate_weights",
                 "parameters": "params:attribution",
                 "device": "params:device",

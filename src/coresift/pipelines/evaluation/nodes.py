@@ -72,6 +72,7 @@ def rank_with_baselines(
     interactions: Table,
     samples: Table,
     items: Table,
+    surrogate_weights: Path,
     surrogate_states: TensorDict,
     item_vectors: TensorDict,
     *,
@@ -80,22 +81,25 @@ def rank_with_baselines(
     threads: Threads,
     seed: Seed,
 ) -> tuple[Table, Table, list[dict[str, Any]]]:
-    """Rank the catalogue by popularity, item neighbours and the surrogate, or predict the clicks by earlier shares."""
+    """Rank the catalogue by popularity, item neighbours and the surrogate, or predict clicks by it and by rates."""
     from coresift.compute import use_threads
     from coresift.evaluation import (
         KS,
         combine_rankings,
         draw_test_samples,
         predict_by_rates,
+        predict_with_surrogate,
         prior_tuning,
         rank_baselines,
         rank_surrogate_with_prior,
     )
     from coresift.storage import empty_table
+    from coresift.surrogate import load_surrogate
 
     samples = draw_test_samples(samples, parameters.test_samples, random_state=seed.root)
     if recommender.name == PREDICTS_CLICKS:
-        return empty_table("method_rankings"), predict_by_rates(samples), []
+        own = predict_with_surrogate(load_surrogate(surrogate_weights), samples, surrogate_states)
+        return empty_table("method_rankings"), combine_rankings(own, predict_by_rates(samples)), []
     use_threads(threads.root)
     tuning = prior_tuning(samples, interactions, items.num_rows, n_users=parameters.prior_users, random_state=seed.root)
     surrogate, chosen = rank_surrogate_with_prior(

@@ -44,6 +44,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:
                 "interactions": "interactions",
                 "samples": "samples",
                 "items": "items",
+                "surrogate_weights": "surrogate_weights",
                 "surrogate_states": "surrogate_states",
                 "item_vectors": "item_vectors",
                 "parameters": "params:evaluation",

@@ -44,7 +44,7 @@ class IngestionParameters(StrictParameters):
         description="Longest history of a training sample, and of every click sample; 0 keeps all, but "
         "of all_prefixes and click no more than the latest 1,000.",
     )
-    positive_rating: float = Field(4.0, description="Clicks: lowest rating of label 1 and of a preferred item.")
+    positive_rating: float = Field(4.0, description="Clicks: lowest rating of label 1.")
     negatives: int = Field(
         0,
         ge=0,

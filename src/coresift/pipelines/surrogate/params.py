@@ -18,9 +18,30 @@ class OutOfFoldParameters(StrictParameters):
     )
 
 
-class SurrogateParameters(StrictParameters):
-    """Shape and training of the small sequential recommender (SASRec)."""
+class DinParameters(StrictParameters):
+    """Shape and training of the small click model (DIN)."""
 
+    dimension: int = Field(32, ge=1, description="Width of item vectors.")
+    hidden: int = Field(64, ge=1, description="Width of the network's layers, and of the state.")
+    n_layers: int = Field(2, ge=1, description="Layers of the network.")
+    max_length: int = Field(60, ge=1, description="Newest items read of a history.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of activations dropped while training.")
+    epochs: int = Field(12, ge=1, description="Most passes over the training samples.")
+    patience: int = Field(2, ge=1, description="Epochs without a better validation AUC before training stops.")
+    batch_size: int = Field(512, ge=1, description="Samples of a step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Step size of AdamW.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay of AdamW.")
+
+
+class SurrogateParameters(StrictParameters):
+    """Which small model stands in for the language model, and how it is shaped and trained.
+
+    The options of SASRec stand beside ``model``, those of DIN in a section of their own; only the chosen ones are used.
+    """
+
+    model: Literal["auto", "sasrec", "din"] = Field(
+        "auto", description="SASRec predicts the next item, DIN clicks; auto takes DIN for samples of clicks."
+    )
     dimension: int = Field(64, ge=2, description="Width of states and item vectors.")
     n_blocks: int = Field(2, ge=1, description="Transformer blocks.")
     n_heads: int = Field(2, ge=1, description="Attention heads; they divide the dimension.")
@@ -50,8 +71,9 @@ class SurrogateParameters(StrictParameters):
         "float32", description="Numbers of matrix products in training; auto is bfloat16 where the processor has it."
     )
     validation_users: int = Field(10_000, ge=1, description="Users ranked after every epoch at most.")
+    din: DinParameters = Field(DinParameters(), description="DIN, where it is the model.")
     out_of_fold: OutOfFoldParameters = OutOfFoldParameters()
 
-    def training_options(self) -> dict[str, object]:
-        """Return the options of one training."""
-        return self.model_dump(exclude={"out_of_fold"})
+    def training_options(self) -> dict[str, dict[str, object]]:
+        """Return the options of one training, by model."""
+        return {"sasrec": self.model_dump(exclude={"model", "din", "out_of_fold"}), "din": self.din.model_dump()}
