@@ -45,7 +45,7 @@ from coresift.parameters import DenseParameters
 from coresift.personalization import RecLoraConfig, SampleStates
 from coresift.ranking import bootstrap_mean, ranking_metrics, remove_seen_targets, top_items_from
 from coresift.recommenders import AdapterOptions, DenseRecommender, build_recommender, with_histories
-from coresift.recommenders.history_vectors import with_history_vectors
+from coresift.recommenders.dense.history_vectors import with_history_vectors
 from coresift.recommenders.tokens import RaggedIntegers
 from coresift.selection import assemble_pool, choose
 from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, rows_of_items, write_tensors

@@ -152,7 +152,7 @@ def convert_dealrec(source: Path, target: Path) -> None:
 
     SOURCE is a folder of its .npy files, TARGET receives interactions.parquet and items.parquet.
     """
-    from coresift.corpus.dealrec_files import convert_dealrec as convert
+    from coresift.corpus.formats.dealrec_files import convert_dealrec as convert
 
     counts = ", ".join(f"{count:,} {name}" for name, count in convert(source, target).items())
     click.echo(f"{counts}: kedro run --env games --params raw_dir={target}")

@@ -8,8 +8,8 @@ from gradient_cases import dense_recommender
 from recommender_cases import prompts_table
 
 from coresift.attribution import gradient_features, gradient_norms, measure_gradients
+from coresift.attribution.gradient_measurement import measure_in_shards, order_by_length
 from coresift.attribution.gradient_pass import BatchGradients
-from coresift.attribution.resumable import measure_in_shards, order_by_length
 from coresift.storage import Shards
 
 LENGTHS = [3, 9, 1, 4, 7, 2, 8, 8, 5, 6]

@@ -10,7 +10,7 @@ import pytest
 from kedro.io import DataCatalog
 
 from coresift.corpus import Source, ingest
-from coresift.corpus.addresses import is_url, masked, without_secrets
+from coresift.corpus.sources.addresses import is_url, masked, without_secrets
 from coresift.datasets import SourceDataset
 
 SECRET = "hunter2"
@@ -36,7 +36,7 @@ ADDRESSES = [
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coresift.corpus.downloads._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("coresift.corpus.sources.downloads._FIRST_PAUSE", 0.0)
 
 
 def told_by(error: BaseException | None) -> str:

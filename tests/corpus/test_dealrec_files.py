@@ -15,8 +15,8 @@ from numpy._core.multiarray import _reconstruct
 
 from coresift.cli import cli
 from coresift.corpus import Source, ingest
-from coresift.corpus.dealrec_files import convert_dealrec
-from coresift.corpus.object_arrays import read_object_array
+from coresift.corpus.formats.dealrec_files import convert_dealrec
+from coresift.corpus.formats.object_arrays import read_object_array
 
 ITEMS = ["B1", "B2", "B3"]
 TITLES = {"1": " Anno&amp;#39;s  2070 ", "2": "Chess; the game", "3": "title_3"}

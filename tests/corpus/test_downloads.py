@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from coresift.corpus import Source, ingest, open_source
-from coresift.corpus.downloads import fetch
-from coresift.corpus.duckdb_engine import open_duckdb
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.sources.downloads import fetch
 from coresift.datasets import SourceDataset
 
 pytest.importorskip("aiohttp", reason="aiohttp, which fsspec needs for HTTP, is not installed")

@@ -143,7 +143,7 @@ def test_a_full_disk_is_no_fault_of_the_source(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("coresift.corpus.sources.stage", fail)
+    monkeypatch.setattr("coresift.corpus.sources.source.stage", fail)
     sources = [Source(f"raw_{name}", table=table) for name, table in RAW.items()]
     with pytest.raises(OSError, match=r"^\[Errno 28\] No space left on device$"):
         ingest_to_files(*sources, tmp_path / "output", OPTIONS)

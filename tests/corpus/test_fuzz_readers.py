@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from coresift.corpus import Source
-from coresift.corpus.catalogue import read_items
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.engine import Engine
-from coresift.corpus.interaction_log import read_log
+from coresift.corpus.cleaning.catalogue import read_items
+from coresift.corpus.cleaning.interaction_log import read_log
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.engine import Engine
 
 SECONDS = float(os.environ.get("CORESIFT_FUZZ_SECONDS", "20"))
 EXAMPLES_PER_ROUND = 5

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from coresift.corpus import json_arrays, text_lines
-from coresift.corpus.json_lines import parse_record, read_json_lines, read_records
-from coresift.corpus.raw_files import RawFile
+from coresift.corpus.formats.json_lines import parse_record, read_json_lines, read_records
+from coresift.corpus.formats.raw_files import RawFile
 
 ROWS = [{"user_id": n, "title": f"é {n}", "deep": {"a": [n, "]"]}} for n in range(40)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coresift.corpus.values import clean_text
+from coresift.corpus.spelling.values import clean_text
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.negatives import drawn_items
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.sampling.negatives import drawn_items
 
 
 def implicit_log() -> list[dict[str, object]]:

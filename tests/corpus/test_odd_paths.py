@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from coresift.corpus import IngestionOptions, Source, ingest_to_files, open_source
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.engine import Engine
-from coresift.corpus.staging import SOURCE_ROW
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.engine import Engine
+from coresift.corpus.engines.staging import SOURCE_ROW
 
 NAMES = ["raw[1]", "raw*", "raw?", "a{b,c}", "it's", 'say "hi"', "a\\b", "a\\[1]", "50%20off", "#1", "a b", "é☃", "x=1"]
 NAMES += ["a;b", "a:b", "~", "$HOME", "!x", "[!a]", "[[]1]", "-f", "a::b", "(1)", "tab\there", "line\nend"]

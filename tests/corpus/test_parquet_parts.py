@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from coresift.corpus import Source, open_source
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.engine import Engine
-from coresift.corpus.staging import FAULT, SOURCE_ROW
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.engine import Engine
+from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
 
 
 @pytest.fixture(params=["duckdb", "spark"], scope="module")
@@ -22,7 +22,7 @@ def engine(request) -> Iterator[Engine]:
             yield opened
         return
     pytest.importorskip("pyspark", reason="PySpark is not installed")
-    from coresift.corpus.spark_engine import open_spark
+    from coresift.corpus.engines.spark_engine import open_spark
 
     with open_spark(threads=1) as opened:
         yield opened

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from coresift.corpus import delimited, quoted_text
-from coresift.corpus.delimited import read_delimited
-from coresift.corpus.quoted_text import CheckedStream, Dialect, QuoteCheck
-from coresift.corpus.raw_files import RawFile
-from coresift.corpus.staging import FAULT, SOURCE_ROW
+from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
+from coresift.corpus.formats.delimited import read_delimited
+from coresift.corpus.formats.quoted_text import CheckedStream, Dialect, QuoteCheck
+from coresift.corpus.formats.raw_files import RawFile
 
 STRAY = (
     r"a quoted value that begins in line 4 goes on behind its closing quotation mark in line {}: set escape .* quote"

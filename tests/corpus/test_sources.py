@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from coresift.corpus import Source, open_source
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.staging import FAULT, SOURCE_ROW
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
 
 TABLE = pa.table({"user_id": ["a", "b", "c"], "rating": [1.5, None, 3.0], "note": ["x", "y", "z"]})
 

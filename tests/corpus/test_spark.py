@@ -21,7 +21,7 @@ TABLES = ("interactions", "items", "users", "samples", "rejected_rows")
 @pytest.fixture(scope="module")
 def session() -> Iterator[object]:
     """A session of this module, whose driver takes no results above one megabyte."""
-    from coresift.corpus.spark_engine import open_spark
+    from coresift.corpus.engines.spark_engine import open_spark
 
     with open_spark(threads=2, settings={"spark.driver.maxResultSize": "1m"}) as engine:
         yield engine
@@ -79,7 +79,7 @@ def test_key_and_value_in_the_names_of_folders_mean_nothing(session, tmp_path):
 def test_a_session_of_another_thread_is_used_beside_and_left_as_it_is(session):
     from pyspark.sql import SparkSession
 
-    from coresift.corpus.spark_engine import open_spark
+    from coresift.corpus.engines.spark_engine import open_spark
 
     other = SparkSession.builder.getOrCreate()
     settings = {"spark.sql.session.timeZone": "Asia/Tokyo", "spark.sql.shuffle.partitions": "5"}

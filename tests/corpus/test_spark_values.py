@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from coresift.corpus import Source, histories, ingest
-from coresift.corpus.values import MISSING
+from coresift.corpus.spelling.values import MISSING
 
 pytest.importorskip("pyspark", reason="PySpark is not installed")
 
@@ -30,7 +30,7 @@ RATINGS = ["5", "4.5", "nan", "N/A", "good", "1_0", "5d", "inf", "1e400", ".5", 
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[object]:
-    from coresift.corpus.spark_engine import open_spark
+    from coresift.corpus.engines.spark_engine import open_spark
 
     with open_spark(threads=2, settings={"spark.sql.shuffle.partitions": "2"}) as engine:
         yield engine

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from coresift.corpus import Ingested, Source, ingest
-from coresift.corpus.values import MISSING
+from coresift.corpus.spelling.values import MISSING
 
 N_USERS, N_EACH, N_ITEMS = 12, 5, 20
 PLAIN = [

@@ -6,8 +6,8 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.values import (
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.spelling.values import (
     TIMESTAMP_UNITS,
     clean_path,
     clean_text,

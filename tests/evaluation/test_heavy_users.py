@@ -10,8 +10,8 @@ from evaluation_cases import IDS, interactions, samples
 
 from coresift.evaluation import item_knn, most_popular, rank_surrogate
 from coresift.evaluation.baselines import _cosine_similarity
-from coresift.evaluation.both_ways import rank_in_groups
 from coresift.evaluation.item_similarity import ItemSimilarity
+from coresift.evaluation.masked_lists import rank_in_groups
 from coresift.evaluation.scoring import first_items
 from coresift.ranking import top_items
 from coresift.storage import Tensors
@@ -70,7 +70,7 @@ def test_pairs_in_memory_are_bounded(log, monkeypatch):
 
 
 def test_lists_are_as_long_as_users_of_like_histories_need(monkeypatch):
-    monkeypatch.setattr("coresift.evaluation.both_ways.COMMON_LENGTH", 8)
+    monkeypatch.setattr("coresift.evaluation.masked_lists.COMMON_LENGTH", 8)
     generator = np.random.default_rng(0)
     users, items = (torch.from_numpy(generator.normal(size=(count, 4)).astype(np.float32)) for count in (30, 50))
     lengths = [int(length) for length in generator.integers(0, 5, 30)]
@@ -97,7 +97,7 @@ def test_baselines_and_the_surrogate_rank_heavy_users_apart(monkeypatch):
     log = interactions([(user, item, 0) for user in range(3) for item in range(user, 45, user + 2)])
     expected = rank_surrogate(users, states, vectors, k=3)
     popular = most_popular(log, 50, 4, 3, seen=users["history"])
-    monkeypatch.setattr("coresift.evaluation.both_ways.COMMON_LENGTH", 8)
+    monkeypatch.setattr("coresift.evaluation.masked_lists.COMMON_LENGTH", 8)
     assert rank_surrogate(users, states, vectors, k=3)["items"].equals(expected["items"])
     found = most_popular(log, 50, 4, 3, seen=users["history"])
     assert all(torch.equal(one, other) for one, other in zip(found, popular, strict=True))

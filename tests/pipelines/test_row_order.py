@@ -25,8 +25,8 @@ from coresift.personalization import SampleStates
 from coresift.pipelines.prompting.nodes import render_prompts
 from coresift.pipelines.surrogate.nodes import train_sequence_model
 from coresift.prompting.histories import ItemFields
-from coresift.recommenders.code_rows import CodeVocabulary
-from coresift.recommenders.parts import Given
+from coresift.recommenders.ingredients import Given
+from coresift.recommenders.semantic_id.rows import CodeVocabulary
 from coresift.selection import assemble_pool
 from coresift.storage import Tensors
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from coresift.recommenders.history_vectors import with_history_vectors
+from coresift.recommenders.dense.history_vectors import with_history_vectors
 from coresift.recommenders.tokens import RaggedIntegers
 
 HISTORIES = [[3, 1, 4], [], [5], [2, 2]]

@@ -9,9 +9,9 @@ from recommender_cases import END, TITLES, items_table, prompts_table, small_bas
 from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.recommenders import AdapterOptions, RankingRecommender, build_recommender
-from coresift.recommenders.catalogue_likelihood import CatalogueLikelihood
-from coresift.recommenders.constrained_beams import best_sequences
-from coresift.recommenders.token_trie import TokenTrie
+from coresift.recommenders.title_generation.likelihood import CatalogueLikelihood
+from coresift.recommenders.writing.constrained_beams import best_sequences
+from coresift.recommenders.writing.token_trie import TokenTrie
 
 WIDE = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
 

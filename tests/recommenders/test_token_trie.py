@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from coresift.recommenders.token_trie import TokenTrie
+from coresift.recommenders.writing.token_trie import TokenTrie
 
 SEQUENCES = [[3, 1, 9], [3, 2, 2, 9], [1, 9], [3, 1, 9], [3, 1, 4, 9]]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from coresift.recommenders import with_histories
-from coresift.recommenders.sampled_softmax import in_history
+from coresift.recommenders.dense.sampled_softmax import in_history
 from coresift.recommenders.tokens import RaggedIntegers, prompt_tokens
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from coresift.selection import CandidatePool, GoracsSelector, MissingInputError
-from coresift.selection.goracs_cost import goracs_cost, gradient_alignment, mixed_representation
+from coresift.selection.selectors.goracs_cost import goracs_cost, gradient_alignment, mixed_representation
 
 N_TRAIN, N_VALID = 70, 25
 

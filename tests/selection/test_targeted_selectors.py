@@ -10,7 +10,7 @@ from selection_pools import N_TRAIN, N_VALID, distances, make_pool, pool_of, uni
 
 from coresift.selection import SELECTORS
 from coresift.selection.round_robin import round_robin
-from coresift.selection.tsds_selector import kernel_density, spread_mass
+from coresift.selection.selectors.tsds import kernel_density, spread_mass
 
 
 def naive_round_robin(closeness, order, budget):

@@ -14,7 +14,7 @@ import pytest
 
 from coresift.storage import discard_left_overs, fresh_folder, owned_folder
 from coresift.storage.ownership import LOCK_NAME, FileLock
-from coresift.storage.working import (
+from coresift.storage.work_folders import (
     finish_work,
     leave_work,
     private_temporary_folder,

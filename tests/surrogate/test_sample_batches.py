@@ -24,7 +24,7 @@ from coresift.surrogate import (
     surrogate_batches,
     train_click_surrogate,
 )
-from coresift.surrogate.training_record import first_targets
+from coresift.surrogate.sample_scores import first_targets
 
 
 def test_batches_keep_the_order_and_can_be_read_twice(world: World) -> None:

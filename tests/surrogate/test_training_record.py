@@ -11,7 +11,7 @@ from surrogate_world import World
 
 from coresift.storage import SCHEMAS
 from coresift.surrogate import TrainedSurrogate
-from coresift.surrogate.training_record import first_targets
+from coresift.surrogate.sample_scores import first_targets
 
 
 def test_one_row_per_training_sample(world: World, trained: TrainedSurrogate) -> None:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coresift.attribution.layer_hooks import LinearCalls, frozen
 from coresift.attribution.layer_totals import LayerTotal, SmallProduct, empty_total
-from coresift.attribution.linear_calls import LinearCalls, frozen
 from coresift.attribution.loss_batches import Batch, SampleLoss
 from coresift.attribution.projection import GradientProjection
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from coresift.attribution.linear_calls import LinearCalls, frozen
+from coresift.attribution.layer_hooks import LinearCalls, frozen
 from coresift.attribution.loss_batches import Batch, SampleLoss, check_losses, on_device_of
 from coresift.attribution.shared_weights import weight_holders
 

@@ -3,9 +3,9 @@
 from coresift.corpus.corpus_figure import plot_corpus
 from coresift.corpus.ingestion import Ingested, ingest, ingest_to_files
 from coresift.corpus.options import IngestionOptions
-from coresift.corpus.readers import FORMATS
 from coresift.corpus.simulation import EmbeddedCorpus, embedded_corpus
-from coresift.corpus.sources import Source, open_source
+from coresift.corpus.sources.readers import FORMATS
+from coresift.corpus.sources.source import Source, open_source
 
 __all__ = [
     "FORMATS",

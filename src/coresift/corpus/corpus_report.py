@@ -7,9 +7,9 @@ from typing import Any
 import ibis.expr.types as ir
 
 from coresift.corpus.distributions import distributions
-from coresift.corpus.engine import Engine
-from coresift.corpus.histories import LONGEST_UNASKED
-from coresift.corpus.splits import BY_USER, SPLITS
+from coresift.corpus.engines.engine import Engine
+from coresift.corpus.sampling.histories import LONGEST_UNASKED
+from coresift.corpus.sampling.splits import BY_USER, SPLITS
 
 
 def describe_splits(interactions: ir.Table, samples: ir.Table, engine: Engine) -> dict[str, dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from coresift.corpus.engine import Engine
-from coresift.corpus.splits import SPLITS
+from coresift.corpus.engines.engine import Engine
+from coresift.corpus.sampling.splits import SPLITS
 
 _MONTH = 30 * 86_400_000
 """Milliseconds of the steps in time."""

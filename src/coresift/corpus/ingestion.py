@@ -15,18 +15,18 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from coresift.corpus.catalogue import USER, Entities, number_users, read_items, read_users
+from coresift.corpus.cleaning.catalogue import USER, Entities, number_users, read_items, read_users
+from coresift.corpus.cleaning.interaction_log import IN_ORDER, InteractionLog, read_log
+from coresift.corpus.cleaning.rejections import check_rejected_share
 from coresift.corpus.corpus_report import check_labels, check_samples, describe_corpus, describe_splits, warnings_about
-from coresift.corpus.duckdb_engine import open_duckdb
-from coresift.corpus.engine import WORK_PREFIX, Engine
-from coresift.corpus.interaction_log import IN_ORDER, InteractionLog, read_log
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.engine import WORK_PREFIX, Engine
+from coresift.corpus.engines.spark_engine import open_spark
 from coresift.corpus.options import IngestionOptions
-from coresift.corpus.reducing import reduced
-from coresift.corpus.rejections import check_rejected_share
-from coresift.corpus.samples import SampleOptions, make_samples
-from coresift.corpus.sources import Source, check_apart
-from coresift.corpus.spark_engine import open_spark
-from coresift.corpus.splits import Cutoffs, SplitMethod, choose_split, with_splits
+from coresift.corpus.reduction import reduced
+from coresift.corpus.sampling.samples import SampleOptions, make_samples
+from coresift.corpus.sampling.splits import Cutoffs, SplitMethod, choose_split, with_splits
+from coresift.corpus.sources.source import Source, check_apart
 from coresift.storage import SCHEMAS, discard_left_overs, locked, replace
 
 logger = logging.getLogger(__name__)

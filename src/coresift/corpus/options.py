@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from coresift.corpus.catalogue import ItemText
-from coresift.corpus.engine import EngineName
-from coresift.corpus.samples import SampleKind
-from coresift.corpus.splits import SplitMethod
+from coresift.corpus.cleaning.catalogue import ItemText
+from coresift.corpus.engines.engine import EngineName
+from coresift.corpus.sampling.samples import SampleKind
+from coresift.corpus.sampling.splits import SplitMethod
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class SourceDataset(AbstractDataset[None, "Source"]):
 
     def identity(self, run: str) -> object:
         """Return what stands for the raw content in a lineage: the content of local files, else the run that reads."""
-        from coresift.corpus.addresses import local_path
+        from coresift.corpus.sources.addresses import local_path
         from coresift.storage import fingerprint
 
         location = local_path(self._filepath)
@@ -103,12 +103,12 @@ class SourceDataset(AbstractDataset[None, "Source"]):
 
     def _exists(self) -> bool:
         """Tell whether the file is on this machine; what lies elsewhere is looked for when it is read."""
-        from coresift.corpus.addresses import is_url, local_path
+        from coresift.corpus.sources.addresses import is_url, local_path
 
         return self._optional or is_url(self._filepath) or Path(local_path(self._filepath)).exists()
 
     def _describe(self) -> dict[str, Any]:
-        from coresift.corpus.addresses import masked
+        from coresift.corpus.sources.addresses import masked
 
         return {"filepath": masked(self._filepath), "name": self._name, "optional": self._optional, **self._reading}
 

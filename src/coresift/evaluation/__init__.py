@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently, training_counts
-from coresift.evaluation.both_ways import (
-    combine_rankings,
-    label_rankings,
-    masked_rankings,
-    rank_both_ways,
-    rankings_table,
-)
 from coresift.evaluation.click_predictions import (
     predict_by_rates,
     predict_clicks,
@@ -18,6 +11,13 @@ from coresift.evaluation.click_predictions import (
 )
 from coresift.evaluation.click_scoring import evaluate_clicks
 from coresift.evaluation.drawn_test_samples import draw_test_samples
+from coresift.evaluation.masked_lists import (
+    combine_rankings,
+    label_rankings,
+    masked_rankings,
+    rank_both_ways,
+    rankings_table,
+)
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
 from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
 from coresift.evaluation.plots import plot_intervals

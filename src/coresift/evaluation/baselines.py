@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from coresift.evaluation.both_ways import rank_in_groups
 from coresift.evaluation.item_similarity import ItemSimilarity, NeighbourVotes
+from coresift.evaluation.masked_lists import rank_in_groups
 from coresift.ranking import Lists, padded_lists, top_items_from
 
 TRAIN, VALID = 0, 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
-from coresift.evaluation.both_ways import label_rankings, rank_in_groups, rankings_table
+from coresift.evaluation.masked_lists import label_rankings, rank_in_groups, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
 from coresift.storage import rows_of, rows_of_items

@@ -1,7 +1,6 @@
 """The base model: a hub id, a local folder, or a small one trained on the catalogue's text; texts as vectors."""
 
 from coresift.foundation.building import build_base_model
-from coresift.foundation.checking import check_base_model
 from coresift.foundation.limits import check_length
 from coresift.foundation.loading import (
     base_model_fingerprint,
@@ -12,6 +11,7 @@ from coresift.foundation.loading import (
     load_generator,
     load_tokenizer,
 )
+from coresift.foundation.model_checks import check_base_model
 from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
 from coresift.foundation.quantisation import check_four_bits
 from coresift.foundation.quiet import without_progress_bars

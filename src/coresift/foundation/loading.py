@@ -20,9 +20,9 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-from coresift.foundation.checking import is_hub_id, model_folder_problem
 from coresift.foundation.hub import hub_snapshot
 from coresift.foundation.limits import bounded_tokenizer
+from coresift.foundation.model_checks import is_hub_id, model_folder_problem
 from coresift.foundation.quantisation import four_bit_loading
 from coresift.foundation.quiet import without_progress_bars
 from coresift.storage import fingerprint

@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from coresift.foundation.checking import check_base_model
+from coresift.foundation.model_checks import check_base_model
 from coresift.foundation.sentence_encoder import mean_token_vectors
 from coresift.foundation.tfidf import latent_semantic_vectors
 

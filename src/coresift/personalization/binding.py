@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from coresift.personalization.bound_states import StateBinding
 from coresift.personalization.mixture_layer import MixtureLinear
+from coresift.personalization.state_binding import StateBinding
 
 
 @contextmanager

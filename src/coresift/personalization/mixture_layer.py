@@ -8,9 +8,9 @@ import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor
 
-from coresift.personalization.bound_states import StateBinding, row_groups
 from coresift.personalization.gate_networks import Gates
 from coresift.personalization.mixture_options import RecLoraConfig
+from coresift.personalization.state_binding import StateBinding, row_groups
 
 
 class MixtureLinear(LoraLinear):

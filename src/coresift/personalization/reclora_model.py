@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from coresift.personalization.bound_states import StateBinding
 from coresift.personalization.gate_networks import Gates
 from coresift.personalization.mixture_layer import MixtureLinear
 from coresift.personalization.mixture_options import RecLoraConfig
+from coresift.personalization.state_binding import StateBinding
 
 BANK = "default"
 """Name of peft's adapter that holds the bank."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coresift.recommenders.dense import DenseRecommender
+from coresift.recommenders.dense.recommender import DenseRecommender
 from coresift.recommenders.language_model import LanguageModelRecommender
 from coresift.recommenders.length_groups import LengthGroupedBatches
 from coresift.recommenders.protocol import (
@@ -14,10 +14,10 @@ from coresift.recommenders.protocol import (
     TrainingRows,
 )
 from coresift.recommenders.registry import RECOMMENDERS, build_recommender
-from coresift.recommenders.semantic_id import SemanticIdRecommender
-from coresift.recommenders.title_generation import TitleGenerationRecommender
+from coresift.recommenders.semantic_id.recommender import SemanticIdRecommender
+from coresift.recommenders.title_generation.recommender import TitleGenerationRecommender
 from coresift.recommenders.tokens import with_histories
-from coresift.recommenders.yes_no import YesNoRecommender
+from coresift.recommenders.yes_no.recommender import YesNoRecommender
 
 __all__ = [
     "RECOMMENDERS",

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from coresift.foundation import base_model_name, load_body
 from coresift.personalization import RecLoraModel, SampleStates, bind_states
 from coresift.recommenders.adapters import attach_adapter, load_adapter, merged_model, save_adapter
-from coresift.recommenders.parts import Given, Parts
+from coresift.recommenders.ingredients import Given, Parts
 from coresift.recommenders.protocol import AdapterOptions, Batch, TrainingRows
 from coresift.recommenders.row_batches import RowBatches, groups_of
 

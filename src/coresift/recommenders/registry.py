@@ -14,13 +14,13 @@ from transformers import PreTrainedModel
 from coresift.compute import FOUR_BITS, resolve_device, resolve_dtype
 from coresift.foundation import load_tokenizer
 from coresift.personalization import RecLoraModel, SampleStates, check_surrogate
-from coresift.recommenders.dense import DenseRecommender
+from coresift.recommenders.dense.recommender import DenseRecommender
+from coresift.recommenders.ingredients import Given, Parts
 from coresift.recommenders.language_model import FACTS_FILE, LanguageModelRecommender
-from coresift.recommenders.parts import Given, Parts
 from coresift.recommenders.protocol import AdapterOptions
-from coresift.recommenders.semantic_id import SemanticIdRecommender
-from coresift.recommenders.title_generation import TitleGenerationRecommender
-from coresift.recommenders.yes_no import YesNoRecommender
+from coresift.recommenders.semantic_id.recommender import SemanticIdRecommender
+from coresift.recommenders.title_generation.recommender import TitleGenerationRecommender
+from coresift.recommenders.yes_no.recommender import YesNoRecommender
 
 RECOMMENDERS: dict[str, type[LanguageModelRecommender]] = {
     kind.name: kind for kind in (TitleGenerationRecommender, YesNoRecommender, SemanticIdRecommender, DenseRecommender)

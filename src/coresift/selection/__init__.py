@@ -1,33 +1,33 @@
 """Coreset selection: one selector per file, with the scikit-learn interface."""
 
 from coresift.selection.candidate_pool import CandidatePool, MissingInputError
-from coresift.selection.ccs_selector import CcsSelector
 from coresift.selection.choosing import Coreset, choose
 from coresift.selection.coreset_tables import coreset_table, export_records, whole_pool_table
-from coresift.selection.d2_pruning_selector import D2PruningSelector
-from coresift.selection.dealrec_selector import DealrecSelector
-from coresift.selection.dealrec_shuffled_selector import DealrecShuffledSelector
-from coresift.selection.el2n_selector import El2nSelector
-from coresift.selection.facility_location_selector import FacilityLocationSelector
 from coresift.selection.figures import coverage_figure, descent_figure
-from coresift.selection.gist_selector import GistSelector
-from coresift.selection.goracs_greedy_selector import GoracsGreedySelector
-from coresift.selection.goracs_selector import GoracsSelector
-from coresift.selection.grand_selector import GrandSelector
-from coresift.selection.herding_selector import HerdingSelector
-from coresift.selection.k_center_selector import KCenterSelector
-from coresift.selection.knn_selector import KnnSelector
-from coresift.selection.less_selector import LessSelector
-from coresift.selection.moderate_selector import ModerateSelector
 from coresift.selection.pool_assembly import assemble_pool
-from coresift.selection.random_selector import RandomSelector
-from coresift.selection.registry import SELECTORS
 from coresift.selection.selector import Selection, Selector
-from coresift.selection.state_covering_selector import StateCoveringSelector
-from coresift.selection.stratified_random_selector import StratifiedRandomSelector
-from coresift.selection.target_loss_drop_selector import TargetLossDropSelector
-from coresift.selection.tsds_selector import TsdsSelector
-from coresift.selection.validation_parts import is_for_tuning, without_selection_part, without_tuning_part
+from coresift.selection.selectors.ccs import CcsSelector
+from coresift.selection.selectors.d2_pruning import D2PruningSelector
+from coresift.selection.selectors.dealrec import DealrecSelector
+from coresift.selection.selectors.dealrec_shuffled import DealrecShuffledSelector
+from coresift.selection.selectors.el2n import El2nSelector
+from coresift.selection.selectors.facility_location import FacilityLocationSelector
+from coresift.selection.selectors.gist import GistSelector
+from coresift.selection.selectors.goracs import GoracsSelector
+from coresift.selection.selectors.goracs_greedy import GoracsGreedySelector
+from coresift.selection.selectors.grand import GrandSelector
+from coresift.selection.selectors.herding import HerdingSelector
+from coresift.selection.selectors.k_center import KCenterSelector
+from coresift.selection.selectors.knn import KnnSelector
+from coresift.selection.selectors.less import LessSelector
+from coresift.selection.selectors.moderate import ModerateSelector
+from coresift.selection.selectors.random import RandomSelector
+from coresift.selection.selectors.registry import SELECTORS
+from coresift.selection.selectors.stratified_random import StratifiedRandomSelector
+from coresift.selection.selectors.target_loss_drop import TargetLossDropSelector
+from coresift.selection.selectors.tsds import TsdsSelector
+from coresift.selection.state_covering import StateCoveringSelector
+from coresift.selection.validation_split import is_for_tuning, without_selection_part, without_tuning_part
 
 __all__ = [
     "SELECTORS",

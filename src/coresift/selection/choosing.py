@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.coreset_tables import coreset_table, whole_pool_table
-from coresift.selection.registry import SELECTORS
 from coresift.selection.selector import Selector
-from coresift.selection.state_covering_selector import StateCoveringSelector
+from coresift.selection.selectors.registry import SELECTORS
+from coresift.selection.state_covering import StateCoveringSelector
 
 ALL = "all"
 

@@ -12,7 +12,14 @@ from coresift.storage.safe_folders import unsafe_files
 from coresift.storage.shards import Shards
 from coresift.storage.tables import read_column, read_table, table_preview, write_table
 from coresift.storage.tensors import Tensors, describe_tensors, read_tensors, write_tensors
-from coresift.storage.working import WORK_FOLDER_NAME, finish_work, leave_work, work_folder, work_in_progress, work_root
+from coresift.storage.work_folders import (
+    WORK_FOLDER_NAME,
+    finish_work,
+    leave_work,
+    work_folder,
+    work_in_progress,
+    work_root,
+)
 
 __all__ = [
     "SCHEMAS",

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from fsspec import AbstractFileSystem
 
 from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder, recover
-from coresift.storage.working import WORK_FOLDER_NAME
+from coresift.storage.work_folders import WORK_FOLDER_NAME
 
 MARKER_SUFFIX = ".whole"
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from coresift.storage.working import WORK_FOLDER_NAME
+from coresift.storage.work_folders import WORK_FOLDER_NAME
 
 TableSource: TypeAlias = "pa.Table | pa.RecordBatchReader | Path"
 

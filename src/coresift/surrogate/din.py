@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from coresift.ranking import list_lengths, list_rows, lists_from_rows, padded_lists
 from coresift.storage import places_of
-from coresift.surrogate.training_record import first_targets
+from coresift.surrogate.sample_scores import first_targets
 
 NO_ITEM = -1
 ROWS_AT_ONCE = 4096

@@ -17,7 +17,7 @@ from coresift.ranking import list_lengths, padded_lists
 from coresift.surrogate.din import ClickFeatures, Din, DinConfig, click_features
 from coresift.surrogate.exporting import Surrogate
 from coresift.surrogate.objectives import reference_losses
-from coresift.surrogate.training_record import first_targets
+from coresift.surrogate.sample_scores import first_targets
 
 SCORED = ("last", "sequence", "released")
 FEATURES = tuple(field.name for field in fields(ClickFeatures))

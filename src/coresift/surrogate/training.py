@@ -21,9 +21,9 @@ from coresift.surrogate.item_text import settle_text, use_item_text
 from coresift.surrogate.objectives import CatalogueLoss
 from coresift.surrogate.options import SurrogateOptions
 from coresift.surrogate.precision import product_dtype
+from coresift.surrogate.sample_scores import TrainingRecord
 from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.sequences import training_sequences
-from coresift.surrogate.training_record import TrainingRecord
 from coresift.surrogate.validation import Validation
 
 logger = logging.getLogger(__name__)

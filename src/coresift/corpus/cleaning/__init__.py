@@ -1,0 +1,1 @@
+"""Raw rows made usable, and those set apart that are not."""

@@ -1,0 +1,1 @@
+"""What computes ingestion: DuckDB in the process, or Spark."""

@@ -1,0 +1,1 @@
+"""Splits, histories, targets and negatives: how interactions become samples."""

@@ -1,0 +1,1 @@
+"""The dense recommender: prompts and items as vectors of one space."""

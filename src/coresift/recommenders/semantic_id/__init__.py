@@ -1,0 +1,1 @@
+"""The recommender that writes semantic ids (TIGER, arXiv 2305.05065)."""

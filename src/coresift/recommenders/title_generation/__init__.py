@@ -1,0 +1,1 @@
+"""The recommender that writes titles (BIGRec, arXiv 2308.08434)."""

@@ -1,0 +1,137 @@
+"""The click recommender: a language model answers whether the user will like an item (TALLRec, arXiv 2305.00447).
+
+A decoder answers with one of two tokens; the probability is the softmax of their two logits alone. An encoder, which
+writes nothing, answers with a head of two rows on its pooled state.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+import torch
+from peft import PeftModel, TaskType
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from coresift.foundation import is_causal, load_body, load_generator
+from coresift.recommenders.answers import ANSWER_HEAD, add_answer_head, answer_tokens, has_answer_head
+from coresift.recommenders.evaluating import evaluating
+from coresift.recommenders.ingredients import Given, Parts
+from coresift.recommenders.language_model import LanguageModelRecommender
+from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.pooling import pooled_states
+from coresift.recommenders.protocol import Batch
+from coresift.recommenders.sample_rows import place_in_text
+from coresift.recommenders.yes_no.rows import ClickRows
+
+PREDICTION_BATCH = 128
+"""Prompts answered at once where no gradient is needed."""
+
+
+class YesNoRecommender(LanguageModelRecommender):
+    """Predict the probability of a click from the answer to a question about one item.
+
+    Args:
+        model: A causal language model with its head, or an encoder that bears an answer head; bare or with an adapter.
+        tokenizer: Its tokenizer.
+        base_name: Hub id or fingerprint of the base model.
+        answers: The positive and the negative answer.
+        pooling: ``mean`` or ``last``: which token states of an encoder the head reads.
+        dtype: Precision of the model's products; logits and losses are float32.
+
+    Raises:
+        ValueError: If an answer is not one token of a decoder's tokenizer.
+    """
+
+    name = "yes_no"
+    bound_options: ClassVar[tuple[str, ...]] = ("answers", "pooling")
+
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        base_name: str,
+        answers: tuple[str, str] = ("Yes", "No"),
+        pooling: str = "mean",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(model, tokenizer, base_name=base_name, dtype=dtype)
+        self.answers = answers
+        self.pooling = pooling
+        self.writes = not has_answer_head(model)
+        self.answer_ids = list(answer_tokens(tokenizer, answers)) if self.writes else []
+
+    @classmethod
+    def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
+        """Load a decoder with its head, or an encoder, to which an answer head is added."""
+        if is_causal(given.base_model):
+            return load_generator(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on)
+        return add_answer_head(
+            load_body(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on),
+            random_state=given.random_state,
+        )
+
+    @classmethod
+    def task_of(cls, base: PreTrainedModel) -> TaskType:
+        """What peft shall call the model's task."""
+        return TaskType.FEATURE_EXTRACTION if has_answer_head(base) else TaskType.CAUSAL_LM
+
+    @classmethod
+    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
+        """Build the recommender from what the registry has loaded."""
+        return cls(parts.model, parts.tokenizer, base_name=parts.base_name, dtype=parts.given.dtype, **options)
+
+    def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> ClickRows:
+        """Questions and labels, ready for a data loader."""
+        return ClickRows(prompts, self.answers, padding=self.padding, weights=weights, left=self.writes)
+
+    def answer_logits(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return float32 logits (B, 2) of the positive and the negative answer."""
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        with self._precision(), self.bind_samples(batch["sample_id"]):
+            if self.writes:
+                places = place_in_text(batch["attention_mask"])
+                logits = model(**inputs, position_ids=places, logits_to_keep=1, use_cache=False).logits
+                return logits[:, -1, self.answer_ids].float()
+            states = model(**inputs).last_hidden_state
+        return getattr(model, ANSWER_HEAD)(pooled_states(states, batch["attention_mask"], self.pooling))
+
+    def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy (B,) of the right answer against the other one, in nats; couples no samples."""
+        logits = self.answer_logits(model, batch)
+        margin = logits[:, 0] - logits[:, 1]
+        return functional.binary_cross_entropy_with_logits(margin, batch["label"], reduction="none")
+
+    def click_probabilities(self, prompts: pa.Table) -> Tensor:
+        """Return the probability (N,) float32 of the positive answer to every prompt, in their order, dropout off."""
+        rows = self.rows(prompts)
+        probabilities = torch.empty(len(rows))
+
+        def answer(places: Tensor) -> Tensor:
+            batch = {name: tensor.to(self.device) for name, tensor in rows.__getitems__(places.tolist()).items()}
+            return self.answer_logits(self.model, batch).softmax(1)[:, 0].cpu()
+
+        with evaluating(self.model):
+            for places, part in in_length_order(rows.lengths, PREDICTION_BATCH, answer, description="Answering"):
+                probabilities[places] = part
+        return probabilities
+
+    def facts(self) -> dict[str, object]:
+        """Options that an adapter is trained for."""
+        return {"answers": list(self.answers), "pooling": self.pooling}
+
+    def save_merged(self, folder: Path) -> None:
+        """Write the base model with the adapter merged in, and its tokenizer, as an ordinary model folder.
+
+        Raises:
+            ValueError: If the model is an encoder, whose answer head has no place in such a folder.
+        """
+        if not self.writes:
+            raise ValueError(
+                "finetuning.merge: an encoder's answer head has no place in an ordinary model folder: set it to false"
+            )
+        super().save_merged(folder)

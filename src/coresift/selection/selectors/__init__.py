@@ -1,0 +1,1 @@
+"""One selector a file, named as ``selection.method`` names it, and the registry of them all."""

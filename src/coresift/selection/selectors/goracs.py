@@ -1,0 +1,199 @@
+"""GORACS (arXiv 2506.04015): the selection nearest to the validation samples in optimal-transport cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.label_budgets import label_budgets
+from coresift.selection.search_progress import shown_progress
+from coresift.selection.selector import Selection, Selector
+from coresift.selection.selectors.goracs_cost import goracs_cost
+from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids, fixed_and_excluded
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A class of samples that is selected for by itself, or all of them."""
+
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    budget: int
+
+
+class GoracsSelector(Selector):
+    """Chooses the samples whose uniform mass is cheapest to move onto the validation samples.
+
+    The cost of a pair is the distance of their representations, less `gradient_weight` times the gradient norm of
+    the training sample (Eq. 10), which rewards samples that still teach something. With `by_label` the budget is
+    shared among the classes as in the validation samples, and each class is selected for by itself in common units
+    (Algorithm 2, for any number of classes). Only candidates of classes that validation samples have take part then: a
+    budget above their number is an error even where the pool is larger, and so is a fixed row of another class.
+
+    Args:
+        budget: how many candidates to select.
+        gradient_weight: worth of the largest gradient norm, in units of the largest distance.
+        gradient_term: "norm", or "alignment" with the mean validation gradient in place of the norm.
+        representation: "embedding", "gradient_feature" or "state".
+        state_weight: share of the surrogate states in the squared distance, beside the representation.
+        by_label: select within classes.
+        method: "certified", "itra" or "itra_released"; see `coresift.transport.balanced_k_medoids`.
+        max_solves: transport problems to solve at most, for every class.
+        time_limit: seconds after which the best selection so far is taken, for every class; None for no limit.
+        fixed: positions that stay selected, for refreshing a coreset.
+        exclude: positions that are never selected.
+        random_state: seed of the draws that the method makes.
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    def __init__(
+        self,
+        budget: int = 1024,
+        *,
+        gradient_weight: float = 0.1,
+        gradient_term: str = "norm",
+        representation: str = "embedding",
+        state_weight: float = 0.0,
+        by_label: bool = False,
+        method: str = "certified",
+        max_solves: int = 300,
+        time_limit: float | None = None,
+        fixed: ArrayLike | None = None,
+        exclude: ArrayLike | None = None,
+        random_state: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.budget = budget
+        self.gradient_weight = gradient_weight
+        self.gradient_term = gradient_term
+        self.representation = representation
+        self.state_weight = state_weight
+        self.by_label = by_label
+        self.method = method
+        self.max_solves = max_solves
+        self.time_limit = time_limit
+        self.fixed = fixed
+        self.exclude = exclude
+        self.random_state = random_state
+        self.device = device
+
+    def _select(self, pool: CandidatePool) -> Selection:
+        fixed, excluded = fixed_and_excluded(self.fixed, self.exclude, n_rows=len(pool), budget=self.budget)
+        cost, parts = self._cost(pool), self._parts(pool, fixed, excluded)
+        n_served = sum(len(part.targets) for part in parts)
+        indices, weights, scores, results = [], [], np.full(len(pool), np.nan), []
+        for part in parts:
+            own = cost if len(parts) == 1 and not self.by_label else cost.subset(part.rows, part.targets)
+            result = self._search(own, part, fixed, excluded)
+            indices.append(part.rows[result.indices])
+            share = len(part.targets) / n_served
+            weights.append(served_shares(own, result.indices) * share * self.budget / part.budget)
+            scores[part.rows] = -result.reduced_values
+            results.append((share, result))
+        chosen, mass = np.concatenate(indices), np.concatenate(weights)
+        order = np.lexsort((chosen, -scores[chosen], -mass))
+        return Selection(chosen[order], scores, mass[order], False, self._figures(results, cost, parts))
+
+    def _cost(self, pool: CandidatePool) -> BlockCost:
+        return goracs_cost(
+            pool,
+            representation=self.representation,
+            state_weight=self.state_weight,
+            gradient_term=self.gradient_term,
+            gradient_weight=self.gradient_weight,
+            device=self.device,
+        )
+
+    def _parts(self, pool: CandidatePool, fixed: NDArray[np.int64], excluded: NDArray[np.int64]) -> list[_Part]:
+        if not self.by_label:
+            return [_Part(np.arange(len(pool)), np.arange(pool.n_validation), self.budget)]
+        label, validation_label = pool.require("label"), pool.require("validation_label")
+        homeless = fixed[~np.isin(label[fixed], validation_label)]
+        if len(homeless):
+            raise ValueError(
+                f"fixed names rows {homeless.tolist()}, whose labels no validation sample has: "
+                "leave them out or select without labels."
+            )
+        allowed = np.setdiff1d(np.arange(len(pool)), excluded)
+        kept = np.isin(allowed, fixed).nonzero()[0]
+        budgets = label_budgets(label[allowed], validation_label, self.budget, kept)
+        return [
+            _Part(np.flatnonzero(label == one), np.flatnonzero(validation_label == one), budget)
+            for one, budget in budgets.items()
+            if budget
+        ]
+
+    def _search(
+        self, cost: BlockCost, part: _Part, fixed: NDArray[np.int64], excluded: NDArray[np.int64]
+    ) -> KMedoidsResult:
+        with shown_progress("Selecting", self.max_solves) as on_progress:
+            return balanced_k_medoids(
+                cost,
+                part.budget,
+                method=self.method,
+                random_state=self.random_state,
+                max_solves=self.max_solves,
+                time_limit=self.time_limit,
+                fixed=np.flatnonzero(np.isin(part.rows, fixed)),
+                exclude=np.flatnonzero(np.isin(part.rows, excluded)),
+                on_progress=on_progress,
+            )
+
+    def _figures(
+        self, results: list[tuple[float, KMedoidsResult]], cost: BlockCost, parts: list[_Part]
+    ) -> dict[str, Any]:
+        objective = sum(share * result.objective for share, result in results)
+        bound = sum(share * result.lower_bound for share, result in results)
+        reference = objective + self.gradient_weight
+        return {
+            "validation_samples": cost.n_targets,
+            "objective": objective,
+            "lower_bound": bound,
+            "gap": objective - bound,
+            "gap_percent": 100.0 * (objective - bound) / reference if reference > 0 else 0.0,
+            "certified": all(result.certified for _, result in results),
+            "transport_solves": sum(result.n_transport_solves for _, result in results),
+            "distance_scale": cost.distance_scale,
+            "class_budgets": [part.budget for part in parts],
+            "descent": _joint_descent(results),
+        }
+
+
+def served_shares(cost: BlockCost, selected: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much of the validation mass is nearest to each selected row, which is transport with free row masses.
+
+    Args:
+        cost: the cost of T candidates.
+        selected: (n,) selected rows.
+
+    Returns:
+        (n,) shares with mean 1; the lowest position wins a tie.
+    """
+    nearest, owner = np.full(cost.n_targets, np.inf), np.zeros(cost.n_targets, dtype=np.int64)
+    done = 0
+    for rows, block in cost.blocks(selected):
+        costs = block.cpu().numpy()
+        place = costs.argmin(axis=0)
+        least = costs.min(axis=0)
+        closer = least < nearest
+        nearest[closer], owner[closer] = least[closer], done + place[closer]
+        done += len(rows)
+    counts = np.bincount(owner, minlength=len(selected)).astype(np.float64)
+    return counts * (len(selected) / cost.n_targets)
+
+
+def _joint_descent(results: list[tuple[float, KMedoidsResult]]) -> list[list[float]]:
+    """(seconds, objective) of all classes together, one class after the other."""
+    current = [share * result.trace[0][1] for share, result in results]
+    points: list[list[float]] = []
+    before = 0.0
+    for place, (share, result) in enumerate(results):
+        for seconds, objective in result.trace:
+            current[place] = share * objective
+            points.append([before + seconds, sum(current)])
+        before += result.trace[-1][0]
+    return points
