@@ -23,7 +23,7 @@ from transformers import LogitsProcessorList
 from benchmarks.cells import Cells, Figures, Table, options_of
 from benchmarks.finished_run import TEST, newest, newest_table, of_split, versions
 from coresift.recommenders import TitleGenerationRecommender, build_recommender
-from coresift.recommenders.sample_rows import SampleRows
+from coresift.recommenders.batches import SampleRows
 from coresift.recommenders.tokens import prompt_tokens
 from coresift.recommenders.writing.constrained_beams import TrieConstraint, beam_settings
 

@@ -9,8 +9,7 @@ from influence_cases import SmallNetwork, cross_entropy, made_batches, wave_prob
 
 from coresift.attribution import influence_scores
 from coresift.attribution.curvature import Curvature
-from coresift.attribution.held_calls import HeldCalls
-from coresift.attribution.linear_gradients import LinearProblem
+from coresift.attribution.linear_gradients import HeldCalls, LinearProblem
 
 DATTRI = json.loads(Path(__file__).with_name("dattri_figures.json").read_text())
 

@@ -16,7 +16,7 @@ from coresift.evaluation import (
     plot_intervals,
     write_report,
 )
-from coresift.evaluation.labels import METHOD_LABELS, method_label
+from coresift.evaluation.summary import METHOD_LABELS, method_label
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 PROGRAM = """
 import json, resource
 import numpy as np
-from coresift.selection.alignment import largest_alignment
+from coresift.selection.nearness import largest_alignment
 
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 draw = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 from selection_pools import N_TRAIN, distances, make_pool, pool_of
 
 from coresift.selection import SELECTORS
-from coresift.selection.neighbors import nearest_others, nearest_rows
+from coresift.selection.nearness import nearest_others, nearest_rows
 
 REPRESENTATIONS = pytest.mark.parametrize("representation", ["embedding", "state", "gradient_feature"])
 

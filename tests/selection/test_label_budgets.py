@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coresift.selection.label_budgets import label_budgets
+from coresift.selection.budgets import label_budgets
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

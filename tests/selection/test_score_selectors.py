@@ -9,8 +9,8 @@ from selection_pools import N_TRAIN, make_pool, pool_of
 from toy_samples import toy_samples
 
 from coresift.selection import SELECTORS
-from coresift.selection.sample_traits import sample_traits
-from coresift.selection.strata import quantile_strata
+from coresift.selection.budgets import quantile_strata
+from coresift.selection.pool_assembly import sample_traits
 
 
 @pytest.mark.parametrize(

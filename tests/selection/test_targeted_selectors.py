@@ -9,7 +9,7 @@ import pytest
 from selection_pools import N_TRAIN, N_VALID, distances, make_pool, pool_of, unit
 
 from coresift.selection import SELECTORS
-from coresift.selection.round_robin import round_robin
+from coresift.selection.nearness import round_robin
 from coresift.selection.selectors.tsds import kernel_density, spread_mass
 
 

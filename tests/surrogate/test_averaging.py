@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from coresift.surrogate import surrogate_fingerprint, train_surrogate
-from coresift.surrogate.averaging import running_mean
+from coresift.surrogate.training import running_mean
 
 
 def follow(values: list[float], steps: float) -> float:

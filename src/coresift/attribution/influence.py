@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from coresift.attribution.curvature import Curvature
-from coresift.attribution.held_calls import HeldCalls
-from coresift.attribution.linear_gradients import Batches, LinearProblem, mean_gradient, sample_products
+from coresift.attribution.curvature import SOLVERS, Curvature
+from coresift.attribution.linear_gradients import Batches, HeldCalls, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
-from coresift.attribution.solvers import SOLVERS
 
 logger = logging.getLogger(__name__)
 

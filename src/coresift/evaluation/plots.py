@@ -8,8 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coresift.evaluation.labels import method_label
-from coresift.evaluation.views import main_rows, view_of
+from coresift.evaluation.summary import main_rows, method_label, view_of
 
 TUNED, OTHER, INK, FAINT = "#0f766e", "#94a3b8", "#0f172a", "#e2e8f0"
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coresift.evaluation.labels import PRIOR_SUFFIX, SURROGATE_SUFFIX
 from coresift.evaluation.methods import (
     both_tables,
     check_same_surrogate,
@@ -24,6 +23,7 @@ from coresift.evaluation.methods import (
     surrogate_states_of,
 )
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock
+from coresift.evaluation.summary import PRIOR_SUFFIX, SURROGATE_SUFFIX
 from coresift.ranking import top_items_from
 from coresift.recommenders import Recommender
 

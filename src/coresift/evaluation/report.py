@@ -13,10 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from coresift.evaluation.labels import method_label, method_note
 from coresift.evaluation.plots import plot_intervals
 from coresift.evaluation.run_comparison import verdict
-from coresift.evaluation.views import main_rows, view_of
+from coresift.evaluation.summary import main_rows, method_label, method_note, view_of
 
 
 def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:

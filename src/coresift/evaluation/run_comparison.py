@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from coresift.evaluation.labels import method_label
-from coresift.evaluation.views import CLICK
+from coresift.evaluation.summary import CLICK, method_label
 from coresift.ranking import PairedDifference, paired_bootstrap_columns
 from coresift.storage import read_table
 

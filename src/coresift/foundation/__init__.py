@@ -10,11 +10,11 @@ from coresift.foundation.loading import (
     load_body,
     load_generator,
     load_tokenizer,
+    without_progress_bars,
 )
 from coresift.foundation.model_checks import check_base_model
 from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
 from coresift.foundation.quantisation import check_four_bits
-from coresift.foundation.quiet import without_progress_bars
 from coresift.foundation.residual_quantiser import SemanticIdOptions
 from coresift.foundation.semantic_ids import learn_semantic_ids
 from coresift.foundation.small_llama import SmallModelOptions, check_small_model

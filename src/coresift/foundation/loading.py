@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -19,13 +23,66 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.utils import logging as transformers_logging
 
-from coresift.foundation.hub import hub_snapshot
 from coresift.foundation.limits import bounded_tokenizer
 from coresift.foundation.model_checks import is_hub_id, model_folder_problem
 from coresift.foundation.quantisation import four_bit_loading
-from coresift.foundation.quiet import without_progress_bars
 from coresift.storage import fingerprint
+
+
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Switch the bars of transformers off within the block; they are as before after it."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+_TEXT_AND_SAFE_WEIGHTS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+_OTHER_FORMATS = ["*/*"]
+
+
+def hub_snapshot(model: str, revision: str | None = None) -> Path:
+    """Return the local folder of one revision of a model; its name is the commit.
+
+    The cache is asked first, so that a revision fetched once needs no network. Only weights in safetensors and text
+    files are fetched.
+
+    Args:
+        model: Hub id such as ``org/name``.
+        revision: Commit, tag or branch; None is the main branch.
+
+    Raises:
+        ValueError: If it is neither in the cache nor to be had.
+    """
+    try:
+        return _snapshot(model, revision, local_files_only=True)
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return _snapshot(model, revision, local_files_only=False)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ValueError(
+            f"model '{model}' (revision {revision or 'main'}) could not be fetched from the Hugging Face Hub: "
+            "check its name and the network, or give the path of a local copy"
+        ) from error
+
+
+def _snapshot(model: str, revision: str | None, *, local_files_only: bool) -> Path:
+    folder = snapshot_download(
+        model,
+        revision=revision,
+        allow_patterns=_TEXT_AND_SAFE_WEIGHTS,
+        ignore_patterns=_OTHER_FORMATS,
+        local_files_only=local_files_only,
+    )
+    return Path(folder)
+
 
 logger = logging.getLogger(__name__)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from coresift.personalization.binding import bind_states
 from coresift.personalization.exporting import DataDirectoryExports
 from coresift.personalization.forgetting import Forgotten, forget_user
-from coresift.personalization.gate_rate import split_gate_rate
-from coresift.personalization.gate_statistics import gate_statistics
+from coresift.personalization.gate_statistics import gate_statistics, split_gate_rate
+from coresift.personalization.mixture_layer import bind_states
 from coresift.personalization.mixture_options import RecLoraConfig
 from coresift.personalization.plain_lora import export_plain_lora
 from coresift.personalization.reclora_model import (

@@ -1,9 +1,8 @@
 """Samples as prompts: Jinja2 templates, special and chat tokens, rendering and tokenising within a length."""
 
 from coresift.foundation import tokenise
-from coresift.prompting.labels import check_labels
 from coresift.prompting.layouts import SequenceLayout
-from coresift.prompting.rendering import render_prompts
+from coresift.prompting.rendering import check_labels, render_prompts
 from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
 from coresift.prompting.templates import ClickTemplates, PromptTemplates
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from coresift.recommenders.batches import LengthGroupedBatches
 from coresift.recommenders.dense.recommender import DenseRecommender
 from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.length_groups import LengthGroupedBatches
 from coresift.recommenders.protocol import (
     AdapterOptions,
     Batch,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,9 +18,21 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from coresift.foundation import base_model_name, load_body
 from coresift.personalization import RecLoraModel, SampleStates, bind_states
 from coresift.recommenders.adapters import attach_adapter, load_adapter, merged_model, save_adapter
+from coresift.recommenders.batches import RowBatches, groups_of
 from coresift.recommenders.ingredients import Given, Parts
 from coresift.recommenders.protocol import AdapterOptions, Batch, TrainingRows
-from coresift.recommenders.row_batches import RowBatches, groups_of
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode and restore its mode afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
 
 FACTS_FILE = "recommender.json"
 """What an adapter was trained for: name, base model and the options that must not change afterwards."""

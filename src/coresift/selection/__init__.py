@@ -1,8 +1,7 @@
 """Coreset selection: one selector per file, with the scikit-learn interface."""
 
 from coresift.selection.candidate_pool import CandidatePool, MissingInputError
-from coresift.selection.choosing import Coreset, choose
-from coresift.selection.coreset_tables import coreset_table, export_records, whole_pool_table
+from coresift.selection.coreset import Coreset, choose, coreset_table, export_records, whole_pool_table
 from coresift.selection.figures import coverage_figure, descent_figure
 from coresift.selection.pool_assembly import assemble_pool
 from coresift.selection.selector import Selection, Selector

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from coresift.selection.budgets import best_first, tie_ranks
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
 
 logger = logging.getLogger(__name__)
@@ -142,3 +143,22 @@ def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDAr
     """
     check_choice("representation", representation, MATRICES)
     return pool.require(representation), pool.require(f"validation_{representation}")
+
+
+class ScoreSelector(Selector):
+    """Takes the candidates of the highest score; a prefix is the selection for a smaller budget.
+
+    Attributes:
+        random_state: decides between equal scores.
+    """
+
+    random_state: int
+
+    def _select(self, pool: CandidatePool) -> Selection:
+        scores = self._scores(pool)
+        chosen = best_first(scores, tie_ranks(len(pool), self.random_state))[: self.budget]
+        return Selection(chosen, scores, is_prefix_valid=True)
+
+    @abstractmethod
+    def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
+        """Scores (T,), higher is better."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from coresift.compute import in_common_unit
+from coresift.selection.budgets import share_budget
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.clusters import cluster_rows
-from coresift.selection.label_budgets import share_budget
+from coresift.selection.nearness import cluster_rows
 from coresift.selection.selector import Selection, Selector, check_count
 
 LEAST_SHARE = 0.5

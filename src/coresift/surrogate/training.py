@@ -14,17 +14,54 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.optim.swa_utils import AveragedModel
 
-from coresift.compute import progress_bar, resolve_device
-from coresift.surrogate.averaging import running_mean
+from coresift.compute import progress_bar, resolve_device, resolve_dtype
 from coresift.surrogate.item_text import settle_text, use_item_text
 from coresift.surrogate.objectives import CatalogueLoss
 from coresift.surrogate.options import SurrogateOptions
-from coresift.surrogate.precision import product_dtype
 from coresift.surrogate.sample_scores import TrainingRecord
 from coresift.surrogate.sasrec import SasRec
 from coresift.surrogate.sequences import training_sequences
 from coresift.surrogate.validation import Validation
+
+Weights = tuple[Tensor, ...] | list[Tensor]
+
+
+def running_mean(model: nn.Module, steps: float) -> AveragedModel:
+    """Return a copy of a model that follows it: call `update_parameters(model)` after every step, read `module`.
+
+    The first steps count alike, so that the starting weights are soon forgotten.
+
+    Args:
+        model: whose parameters are averaged.
+        steps: over how many of the latest steps, roughly; with 1 or less the copy holds the latest weights.
+    """
+
+    @torch.no_grad()
+    def move(means: Weights, latest: Weights, n_averaged: Tensor | int) -> None:
+        share = max(1 / (int(n_averaged) + 1), 1 / max(steps, 1.0))
+        torch._foreach_lerp_(means, latest, share)
+
+    return AveragedModel(model, multi_avg_fn=move)
+
+
+def product_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the type of matrix products in training.
+
+    Args:
+        name: "float32", "bfloat16", or "auto": bfloat16 on a device that computes in it, a CPU included.
+        device: where the surrogate trains.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if name == "auto" and device.type == "cpu":
+        features = torch.cpu.get_capabilities()
+        fast = features.get("avx512_bf16") or features.get("amx_bf16")
+        return torch.bfloat16 if fast else torch.float32
+    return resolve_dtype(name, device)
+
 
 logger = logging.getLogger(__name__)
 

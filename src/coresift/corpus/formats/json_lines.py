@@ -14,8 +14,7 @@ from coresift.corpus.engines.staging import FAULT
 from coresift.corpus.formats.columns import spelled
 from coresift.corpus.formats.json_arrays import holds_array, read_array
 from coresift.corpus.formats.raw_files import RawFile
-from coresift.corpus.formats.separated_lines import UNREADABLE_LINE
-from coresift.corpus.formats.text_lines import text_lines
+from coresift.corpus.formats.text_lines import UNREADABLE_LINE, text_lines
 from coresift.corpus.spelling.values import split_path
 
 Record = dict[str, Any]

@@ -14,7 +14,7 @@ from coresift.corpus.engines.staging import FAULT
 from coresift.corpus.formats.columns import spelled
 from coresift.corpus.formats.delimited import read_delimited
 from coresift.corpus.formats.raw_files import RawFile
-from coresift.corpus.formats.separated_lines import read_separated
+from coresift.corpus.formats.text_lines import read_separated
 
 Rows = Iterator[pa.RecordBatch]
 

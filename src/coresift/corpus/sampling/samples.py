@@ -9,11 +9,10 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
-from coresift.corpus.sampling.click_targets import click_targets
 from coresift.corpus.sampling.histories import bound_of, with_counts_before, with_histories
 from coresift.corpus.sampling.negatives import negative_targets
-from coresift.corpus.sampling.ranking_targets import RankingTargets, held_out_targets, training_targets
 from coresift.corpus.sampling.splits import SPLITS
+from coresift.corpus.sampling.targets import RankingTargets, click_targets, held_out_targets, training_targets
 
 SampleKind = RankingTargets | Literal["click"]
 

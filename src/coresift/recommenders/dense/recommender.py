@@ -18,13 +18,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.ranking import top_items
 from coresift.recommenders.adapters import weights_fingerprint
+from coresift.recommenders.batches import in_length_order
 from coresift.recommenders.dense.history_vectors import with_history_vectors
 from coresift.recommenders.dense.rows import DenseRows
 from coresift.recommenders.dense.sampled_softmax import in_history, sampled_softmax
-from coresift.recommenders.evaluating import evaluating
 from coresift.recommenders.ingredients import Parts
-from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
 from coresift.recommenders.pooling import pooled_unit_vectors
 from coresift.recommenders.protocol import Batch
 from coresift.recommenders.tokens import RaggedIntegers

@@ -21,10 +21,9 @@ from coresift.attribution import mean_token_loss
 from coresift.foundation import without_progress_bars
 from coresift.ranking import Lists
 from coresift.recommenders.adapters import attach_adapter, load_adapter, merged_model
-from coresift.recommenders.evaluating import evaluating
+from coresift.recommenders.batches import in_length_order
 from coresift.recommenders.ingredients import Given, Parts
-from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
 from coresift.recommenders.protocol import AdapterOptions, Batch
 from coresift.recommenders.semantic_id.rows import END, PADDING, CodeRows, CodeVocabulary
 from coresift.recommenders.writing.constrained_beams import best_sequences

@@ -19,13 +19,11 @@ from coresift.attribution import mean_token_loss
 from coresift.foundation import load_generator
 from coresift.prompting import LONGEST_RESPONSE, SequenceLayout, response_budget
 from coresift.ranking import Lists, top_items_from
-from coresift.recommenders.evaluating import evaluating
+from coresift.recommenders.batches import SampleRows, in_length_order, place_in_text
 from coresift.recommenders.ingredients import Given, Parts
-from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.last_token_vectors import MAX_TOKENS, last_token_vectors
-from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
+from coresift.recommenders.pooling import MAX_TOKENS, last_token_vectors
 from coresift.recommenders.protocol import Batch
-from coresift.recommenders.sample_rows import SampleRows, place_in_text
 from coresift.recommenders.title_generation.catalogue_titles import CatalogueTitles
 from coresift.recommenders.title_generation.grounding import ground
 from coresift.recommenders.title_generation.likelihood import CatalogueLikelihood

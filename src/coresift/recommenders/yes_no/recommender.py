@@ -18,13 +18,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.foundation import is_causal, load_body, load_generator
 from coresift.recommenders.answers import ANSWER_HEAD, add_answer_head, answer_tokens, has_answer_head
-from coresift.recommenders.evaluating import evaluating
+from coresift.recommenders.batches import in_length_order, place_in_text
 from coresift.recommenders.ingredients import Given, Parts
-from coresift.recommenders.language_model import LanguageModelRecommender
-from coresift.recommenders.length_order import in_length_order
+from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
 from coresift.recommenders.pooling import pooled_states
 from coresift.recommenders.protocol import Batch
-from coresift.recommenders.sample_rows import place_in_text
 from coresift.recommenders.yes_no.rows import ClickRows
 
 PREDICTION_BATCH = 128

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from coresift.selection.budgets import best_first, draw_from_strata, split_highest, tie_ranks, width_strata
 from coresift.selection.candidate_pool import DIFFICULTIES, CandidatePool
-from coresift.selection.ordering import best_first, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice, check_count, check_share
-from coresift.selection.strata import draw_from_strata, split_highest, width_strata
 
 
 class CcsSelector(Selector):

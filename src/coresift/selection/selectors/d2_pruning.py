@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from coresift.selection.budgets import largest, tie_ranks
 from coresift.selection.candidate_pool import DIFFICULTIES, MATRICES, CandidatePool
-from coresift.selection.neighbors import nearest_others
-from coresift.selection.ordering import largest, tie_ranks
+from coresift.selection.nearness import nearest_others
 from coresift.selection.selector import Selection, Selector, check_choice, check_count
 
 

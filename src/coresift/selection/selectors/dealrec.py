@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from coresift.selection.budgets import (
+    best_first,
+    draw_from_strata,
+    quantile_strata,
+    split_highest,
+    tie_ranks,
+    width_strata,
+)
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.ordering import best_first, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice, check_count, check_share
-from coresift.selection.strata import draw_from_strata, quantile_strata, split_highest, width_strata
 
 NORMALIZATIONS = ("rank", "minmax")
 STRATA = {"width": width_strata, "quantile": quantile_strata}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.score_selector import ScoreSelector
+from coresift.selection.selector import ScoreSelector
 
 
 class El2nSelector(ScoreSelector):

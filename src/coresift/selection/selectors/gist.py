@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
-from coresift.selection.alignment import largest_alignment, subtask_targets, unit_rows
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.score_selector import ScoreSelector
-from coresift.selection.selector import check_count, train_and_validation
+from coresift.selection.nearness import largest_alignment, subtask_targets, unit_rows
+from coresift.selection.selector import ScoreSelector, check_count, train_and_validation
 
 
 class GistSelector(ScoreSelector):

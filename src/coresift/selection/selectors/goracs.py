@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from coresift.compute import progress_bar
+from coresift.selection.budgets import label_budgets
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.label_budgets import label_budgets
-from coresift.selection.search_progress import shown_progress
 from coresift.selection.selector import Selection, Selector
 from coresift.selection.selectors.goracs_cost import goracs_cost
 from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids, fixed_and_excluded
+
+
+@contextmanager
+def shown_progress(description: str, max_solves: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """A bar over the transport solves of a search, with its objective and gap.
+
+    Args:
+        description: a word in front of the bar.
+        max_solves: where the bar ends.
+
+    Yields:
+        What to pass as `on_progress`.
+    """
+    with progress_bar(range(max_solves), description=description) as bar:
+
+        def show(report: dict[str, float]) -> None:
+            bar.set_postfix(objective=f"{report['objective']:.4f}", gap=f"{report['gap']:.4f}", refresh=False)
+            bar.update(int(report["n_transport_solves"]) - bar.n)
+
+        yield show
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.score_selector import ScoreSelector
-from coresift.selection.selector import check_choice
+from coresift.selection.selector import ScoreSelector, check_choice
 
 SCORES = ("grand", "gradient_norm")
 

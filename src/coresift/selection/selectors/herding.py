@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from coresift.compute import in_common_unit
+from coresift.selection.budgets import largest, tie_ranks
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.ordering import largest, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice
 
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
+from coresift.selection.budgets import best_first, largest, split_highest, tie_ranks
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.ordering import best_first, largest, tie_ranks
 from coresift.selection.selector import Selection, Selector, check_choice, check_share
-from coresift.selection.strata import split_highest
 from coresift.transport import BlockCost
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.round_robin import round_robin
+from coresift.selection.nearness import round_robin
 from coresift.selection.selector import Selection, Selector, train_and_validation
 from coresift.transport import BlockCost
 

@@ -7,10 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.compute import resolve_device
-from coresift.selection.alignment import largest_alignment, subtask_targets, unit_rows
+from coresift.selection.budgets import best_first, tie_ranks
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.ordering import best_first, tie_ranks
-from coresift.selection.round_robin import round_robin
+from coresift.selection.nearness import largest_alignment, round_robin, subtask_targets, unit_rows
 from coresift.selection.selector import Selection, Selector, check_choice, train_and_validation
 
 AGGREGATIONS = ("max", "round_robin")

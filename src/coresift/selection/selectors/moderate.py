@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.clusters import cluster_rows
-from coresift.selection.score_selector import ScoreSelector
-from coresift.selection.selector import check_choice, check_count
+from coresift.selection.nearness import cluster_rows
+from coresift.selection.selector import ScoreSelector, check_choice, check_count
 
 CLASSES = ("cluster", "label")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from coresift.selection.budgets import quantile_strata, share_budget
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.label_budgets import share_budget
 from coresift.selection.selector import Selection, Selector, check_count
-from coresift.selection.strata import quantile_strata
 
 
 class StratifiedRandomSelector(Selector):

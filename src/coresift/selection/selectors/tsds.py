@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
+from coresift.selection.budgets import best_first, tie_ranks
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.neighbors import nearest_rows
-from coresift.selection.ordering import best_first, tie_ranks
+from coresift.selection.nearness import nearest_rows
 from coresift.selection.selector import Selection, Selector, check_choice, check_count, train_and_validation
 from coresift.transport import BlockCost, row_values
 
