@@ -6,15 +6,35 @@ models only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
+
+from coresift.options import declared_options
 
 
 class StrictParameters(BaseModel):
     """A frozen section of parameters that refuses names it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def parameters_of(declaration: type, *, name: str, leave_out: Collection[str] = ()) -> type[StrictParameters]:
+    """Return the strict model of the options that a class of the library declares.
+
+    Args:
+        declaration: A class whose constructor declares options, or a dataclass whose fields do.
+        name: Name of the model.
+        leave_out: Options that are no parameters, such as a seed that all stages share.
+    """
+    declared = declared_options(declaration, leave_out=leave_out)
+    model_fields: dict[str, Any] = {
+        option.name: (option.annotation, Field(option.default, description=option.meaning))
+        for option in declared.values()
+    }
+    summary = (declaration.__doc__ or "").partition("\n")[0]
+    return create_model(name, __base__=StrictParameters, __doc__=summary, **model_fields)
 
 
 class Device(RootModel[Literal["auto", "cpu", "cuda", "mps"]]):
