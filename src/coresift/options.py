@@ -80,7 +80,7 @@ def declared_options(declaration: type, *, leave_out: Collection[str] = ()) -> d
     hints = get_type_hints(declaration if is_dataclass(declaration) else declaration.__init__, include_extras=True)  # type: ignore[misc] # of the class itself
     made = _factories(declaration)
     return {
-        name: Option(name, hints[name], made[name]() if name in made else parameter.default)
+        name: Option(name, hints.get(name, Any), made[name]() if name in made else parameter.default)
         for name, parameter in inspect.signature(declaration).parameters.items()
         if name not in leave_out
     }

@@ -7,17 +7,41 @@ models only.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import MISSING
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
+from typing_extensions import Doc
 
 from coresift.options import declared_options
 
 
 class StrictParameters(BaseModel):
-    """A frozen section of parameters that refuses names it does not know."""
+    """A frozen section of parameters that refuses names it does not know.
+
+    A section of one of the library's dataclasses inherits from both, and so has the fields, bounds, meanings and checks
+    that the dataclass declares: ``class FinetuningParameters(StrictParameters, FineTuningOptions)``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - as pydantic calls it
+        """Take over what pydantic does not read of a declaration: meanings, and defaults that are made anew."""
+        super().__pydantic_init_subclass__(**kwargs)
+        made = {one.name: one.default_factory for one in getattr(cls, "__dataclass_fields__", {}).values()}
+        for name, field in cls.model_fields.items():
+            meaning = next((part.documentation for part in field.metadata if isinstance(part, Doc)), None)
+            field.description = field.description or meaning
+            if field.is_required() and made.get(name, MISSING) is not MISSING:
+                field.default_factory = made[name]
+                cls.model_rebuild(force=True)
+
+    def model_post_init(self, context: object) -> None:
+        """Check what the dataclass checks of its fields together."""
+        check = getattr(self, "__post_init__", None)
+        if check is not None:
+            check()
 
 
 def parameters_of(declaration: type, *, name: str, leave_out: Collection[str] = ()) -> type[StrictParameters]:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import inspect
 import json
-from pathlib import Path
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -10,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute
 import pytest
 import torch
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
@@ -21,7 +18,6 @@ from coresift.selection import SELECTORS
 from coresift.storage import SCHEMAS
 
 N_TRAIN, N_VALID = 60, 20
-HANDLED_ELSEWHERE = {"budget", "random_state", "device", "fixed", "exclude"}
 
 
 def table(name: str, columns: dict[str, list]) -> pa.Table:
@@ -182,27 +178,10 @@ def test_no_validation_samples_is_refused(datasets):
         select(datasets, budget=5)
 
 
-@pytest.mark.parametrize("method", list(SELECTORS))
-def test_option_defaults_equal_the_selectors_own(method):
-    own = {
-        name: parameter.default
-        for name, parameter in inspect.signature(SELECTORS[method]).parameters.items()
-        if name not in HANDLED_ELSEWHERE
-    }
-    assert getattr(SelectionOptions(), method).model_dump() == own
-
-
 def test_every_selector_has_options_and_can_be_chosen():
     methods = get_args(SelectionParameters.model_fields["method"].annotation)
     assert set(methods) == {"all", *SELECTORS}
     assert set(SelectionOptions.model_fields) == set(SELECTORS)
-
-
-def test_yaml_defaults_equal_the_model_and_the_test_environment_fits_it():
-    root = Path(__file__).parents[2] / "conf"
-    base = yaml.safe_load((root / "base/parameters/selection.yml").read_text())["selection"]
-    assert SelectionParameters(**base) == SelectionParameters()
-    SelectionParameters(**yaml.safe_load((root / "test/parameters/selection.yml").read_text())["selection"])
 
 
 def test_annotations_resolve_and_names_keep_their_prefixless_form():

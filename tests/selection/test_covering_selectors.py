@@ -189,9 +189,9 @@ def test_facility_location_prefers_the_largest_groups():
     ("name", "options", "message"),
     [
         ("d2_pruning", {"n_neighbors": 0}, "n_neighbors is 0: it must be at least 1"),
-        ("d2_pruning", {"score": "influence"}, "score is 'influence': choose one of el2n, loss"),
+        ("d2_pruning", {"score": "influence"}, "score is 'influence': use one of el2n, loss"),
         ("moderate", {"n_clusters": 0}, "n_clusters is 0"),
-        ("moderate", {"classes": "topic"}, "classes is 'topic': choose one of cluster, label"),
+        ("moderate", {"classes": "topic"}, "classes is 'topic': use one of cluster, label"),
         ("k_center", {"outlier_share": -0.1}, "outlier_share is -0.1"),
         ("herding", {"representation": "words"}, "representation is 'words'"),
         ("facility_location", {"representation": "words"}, "representation is 'words'"),

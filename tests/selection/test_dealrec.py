@@ -130,12 +130,12 @@ def test_shuffled_scores_are_the_same_scores_in_other_hands():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"normalization": "log"}, "normalization is 'log': choose one of rank, minmax"),
-        ({"strata": "deep"}, "strata is 'deep': choose one of width, quantile, none"),
+        ({"normalization": "log"}, "normalization is 'log': use one of rank, minmax"),
+        ({"strata": "deep"}, "strata is 'deep': use one of width, quantile, none"),
         ({"n_strata": 0}, "n_strata is 0: it must be at least 1"),
         ({"prune_share": 1.0}, "prune_share is 1.0: it must be at least 0 and below 1"),
-        ({"quota_exponent": 1.5}, "quota_exponent is 1.5: it must lie between 0 and 1"),
-        ({"temperature": -1.0}, "temperature is -1.0: it cannot be negative"),
+        ({"quota_exponent": 1.5}, "quota_exponent is 1.5: it must be at least 0 and at most 1"),
+        ({"temperature": -1.0}, "temperature is -1.0: it must be at least 0"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):

@@ -7,29 +7,10 @@ import pytest
 from selection_pools import N_TRAIN, every_feature, make_pool
 from sklearn.base import clone
 
+from coresift.options import declared_options
 from coresift.selection import SELECTORS, CandidatePool, MissingInputError
 
-NEEDS = {
-    "goracs": {"embedding", "validation_embedding", "gradient_norm"},
-    "dealrec": {"influence", "gradient_norm"},
-    "random": set(),
-    "stratified_random": {"history_length", "target_popularity"},
-    "grand": {"grand"},
-    "el2n": {"el2n"},
-    "ccs": {"el2n"},
-    "d2_pruning": {"el2n", "embedding"},
-    "moderate": {"embedding"},
-    "k_center": {"embedding"},
-    "herding": {"embedding"},
-    "facility_location": {"embedding"},
-    "knn": {"embedding", "validation_embedding"},
-    "less": {"gradient_feature", "validation_gradient_feature"},
-    "gist": {"gradient_feature", "validation_gradient_feature"},
-    "tsds": {"embedding", "validation_embedding"},
-    "target_loss_drop": {"loss_drop"},
-    "goracs_greedy": {"embedding", "validation_embedding", "gradient_norm"},
-    "dealrec_shuffled": {"influence", "gradient_norm"},
-}
+NEEDS = {name: set(selector().reads) for name, selector in SELECTORS.items()}
 """The inputs of every selector with its default options."""
 EVERY_SELECTOR = pytest.mark.parametrize("name", SELECTORS)
 EVERY_INPUT = pytest.mark.parametrize(
@@ -51,10 +32,6 @@ def with_nan(features, name):
         if holder is not features
         else features | {name: values}
     )
-
-
-def test_the_needs_of_every_selector_are_known():
-    assert list(NEEDS) == list(SELECTORS)
 
 
 @EVERY_SELECTOR
@@ -106,13 +83,48 @@ def test_no_selector_gets_to_see_a_value_that_is_not_finite(name, needed):
         SELECTORS[name](budget=5).fit(CandidatePool(**with_nan(every_feature(), needed)))
 
 
-@EVERY_SELECTOR
-def test_no_selector_needs_more_than_its_inputs(name):
+def only(inputs):
     features = every_feature()
     for one in [*features["scores"], *features]:
-        if one not in NEEDS[name] | {"sample_id", "scores"}:
+        if one not in {*inputs, "sample_id", "scores"}:
             features = without(features, one)
-    assert len(SELECTORS[name](budget=7).fit(CandidatePool(**features)).selected_indices_) == 7
+    return CandidatePool(**features)
+
+
+@EVERY_SELECTOR
+def test_no_selector_needs_more_than_its_inputs(name):
+    assert len(SELECTORS[name](budget=7).fit(only(NEEDS[name])).selected_indices_) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("goracs", {"representation": "state"}),
+        ("goracs", {"gradient_weight": 0.0, "gradient_term": "alignment"}),
+        ("goracs", {"gradient_term": "alignment"}),
+        ("goracs", {"state_weight": 0.5}),
+        ("goracs", {"by_label": True}),
+        ("goracs_greedy", {"gradient_weight": 0.0, "representation": "gradient_feature"}),
+        ("grand", {"score": "gradient_norm"}),
+        ("ccs", {"score": "gradient_norm"}),
+        ("d2_pruning", {"score": "forgetting", "representation": "state"}),
+        ("moderate", {"classes": "label"}),
+        ("knn", {"representation": "gradient_feature"}),
+        ("less", {"subtasks": "label"}),
+        ("gist", {"subtasks": "label"}),
+    ],
+)
+def test_what_a_selector_reads_follows_its_options(name, options):
+    selector = SELECTORS[name](budget=7, **options)
+    assert len(selector.fit(only(selector.reads)).selected_indices_) == 7
+    for one in selector.reads:
+        with pytest.raises(ValueError, match=one.removeprefix("validation_")):
+            selector.fit(only({*selector.reads} - {one}))
+
+
+@EVERY_SELECTOR
+def test_every_option_is_declared_with_its_meaning(name):
+    assert not [one.name for one in declared_options(SELECTORS[name]).values() if not one.meaning]
 
 
 @EVERY_SELECTOR

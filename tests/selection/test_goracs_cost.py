@@ -99,8 +99,8 @@ def test_extensions_name_the_feature_that_is_missing():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gradient_term": "size"}, "gradient_term is 'size': choose one of norm, alignment"),
-        ({"state_weight": 1.5}, "state_weight is 1.5: it must lie between 0 and 1"),
+        ({"gradient_term": "size"}, "gradient_term is 'size': use one of norm, alignment"),
+        ({"state_weight": 1.5}, "state_weight is 1.5: it must be at least 0 and at most 1"),
         ({"state_weight": 0.5, "representation": "state"}, "state_weight mixes states into another representation"),
     ],
 )

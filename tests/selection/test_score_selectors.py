@@ -31,7 +31,7 @@ def test_the_highest_scores_are_taken_best_first(name, options, score):
 
 
 def test_grand_refuses_another_score():
-    with pytest.raises(ValueError, match="score is 'loss': choose one of grand, gradient_norm"):
+    with pytest.raises(ValueError, match="score is 'loss': use one of grand, gradient_norm"):
         SELECTORS["grand"](budget=3, score="loss").fit(make_pool())
 
 

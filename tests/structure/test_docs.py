@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from coresift.selection import SELECTORS
+
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -40,6 +42,25 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 def test_every_benchmark_that_is_named_exists(page: Path) -> None:
     for module in BENCHMARK.findall(page.read_text(encoding="utf-8")):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), f"there is no {module}"
+
+
+WORDS_FOR_INPUTS = {
+    "embedding": "representation",
+    "gradient_feature": "gradient features",
+    "gradient_norm": "gradient norms",
+    "influence": "influence",
+    **dict.fromkeys(["loss", "el2n", "grand", "forgetting", "loss_drop"], "surrogate scores"),
+    **dict.fromkeys(["history_length", "target_popularity"], "samples"),
+}
+
+
+def test_every_selector_has_a_row_that_tells_what_it_reads() -> None:
+    page = (ROOT / "docs" / "selectors.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]+\|[^|]+\| ([^|]+) \|[^|]+\|$", page, re.MULTILINE))
+    assert set(rows) == set(SELECTORS)
+    for name, selector in SELECTORS.items():
+        words = {WORDS_FOR_INPUTS[one] for one in selector().reads if not one.startswith("validation_")} or {"none"}
+        assert all(word in rows[name] for word in words), f"{name} reads {', '.join(sorted(words))}"
 
 
 def test_every_benchmark_has_a_row_in_the_table_of_benchmarks() -> None:

@@ -41,6 +41,14 @@ def test_listing_pipelines_imports_nothing_heavy(project_root: Path) -> None:
     assert finished.stdout.strip() == "[]"
 
 
+def test_selection_is_a_library_without_pydantic() -> None:
+    script = (
+        "import sys; sys.modules['pydantic'] = None; from coresift.selection import SELECTORS; print(len(SELECTORS))"
+    )
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert int(finished.stdout or 0) > 10, finished.stderr
+
+
 def test_types_of_every_node_resolve_and_parameters_are_models() -> None:
     for node in all_nodes():
         hints = typing.get_type_hints(node.func)

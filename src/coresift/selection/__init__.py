@@ -1,10 +1,19 @@
 """Coreset selection: one selector per file, with the scikit-learn interface."""
 
 from coresift.selection.candidate_pool import CandidatePool, MissingInputError
-from coresift.selection.coreset import Coreset, choose, coreset_table, export_records, whole_pool_table
+from coresift.selection.coreset import (
+    ALL,
+    Coreset,
+    ExportFormat,
+    choose,
+    coreset_table,
+    export_records,
+    selector_of,
+    whole_pool_table,
+)
 from coresift.selection.figures import coverage_figure, descent_figure
 from coresift.selection.pool_assembly import assemble_pool
-from coresift.selection.selector import Selection, Selector
+from coresift.selection.selector import Budget, Selection, Selector
 from coresift.selection.selectors.ccs import CcsSelector
 from coresift.selection.selectors.d2_pruning import D2PruningSelector
 from coresift.selection.selectors.dealrec import DealrecSelector
@@ -29,7 +38,9 @@ from coresift.selection.state_covering import StateCoveringSelector
 from coresift.selection.validation_split import is_for_tuning, without_selection_part, without_tuning_part
 
 __all__ = [
+    "ALL",
     "SELECTORS",
+    "Budget",
     "CandidatePool",
     "CcsSelector",
     "Coreset",
@@ -37,6 +48,7 @@ __all__ = [
     "DealrecSelector",
     "DealrecShuffledSelector",
     "El2nSelector",
+    "ExportFormat",
     "FacilityLocationSelector",
     "GistSelector",
     "GoracsGreedySelector",
@@ -62,6 +74,7 @@ __all__ = [
     "descent_figure",
     "export_records",
     "is_for_tuning",
+    "selector_of",
     "whole_pool_table",
     "without_selection_part",
     "without_tuning_part",

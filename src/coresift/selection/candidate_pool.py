@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import Doc
 
 from coresift.compute import as_floats, as_numpy
 
@@ -32,10 +33,16 @@ ON_REQUEST = {
 }
 """What a parameter decides about before its pipeline makes it."""
 VECTORS = ("gradient_norm", "influence")
-MATRICES = ("embedding", "gradient_feature", "state")
+Representation: TypeAlias = Literal["embedding", "gradient_feature", "state"]
+RepresentationOption: TypeAlias = Annotated[
+    Representation, Doc("Where distances are measured: text, projected gradients or surrogate states.")
+]
+MATRICES = get_args(Representation)
 SCORE_MAKERS = {"history_length": "ingestion", "target_popularity": "ingestion"}
 """Which pipeline makes a named score; all others come from the surrogate."""
-DIFFICULTIES = ("el2n", "loss", "grand", "forgetting", "gradient_norm")
+DifficultyOption: TypeAlias = Annotated[
+    Literal["el2n", "loss", "grand", "forgetting", "gradient_norm"], Doc("What counts as difficulty.")
+]
 """Scores that say how hard a candidate is, none of them negative."""
 
 

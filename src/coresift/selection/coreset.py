@@ -5,19 +5,19 @@ from __future__ import annotations
 import inspect
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selector, check_choice
+from coresift.selection.selector import Selector
 from coresift.selection.selectors.registry import SELECTORS
 from coresift.selection.state_covering import StateCoveringSelector
 from coresift.storage import SCHEMAS
 
-EXPORT_FORMATS = ("messages", "prompt_completion")
+ExportFormat: TypeAlias = Literal["messages", "prompt_completion"]
 
 
 def coreset_table(pool: CandidatePool, selector: Selector, name: str) -> pa.Table:
@@ -62,7 +62,8 @@ def export_records(coreset: pa.Table, prompts: pa.Table, export_format: str = "m
     Raises:
         ValueError: if the format is unknown or a sample has no prompt.
     """
-    check_choice("export_format", export_format, EXPORT_FORMATS)
+    if export_format not in get_args(ExportFormat):
+        raise ValueError(f"export_format is '{export_format}': use one of {', '.join(get_args(ExportFormat))}.")
     joined = coreset.join(prompts.select(["sample_id", "prompt", "response"]), "sample_id").sort_by("rank")
     if joined["prompt"].null_count:
         raise ValueError(f"prompts lacks {joined['prompt'].null_count} samples of the coreset: run prompting again.")
@@ -103,6 +104,40 @@ class Coreset:
     report: dict[str, Any]
 
 
+def selector_of(
+    method: str,
+    /,
+    *,
+    budget: int = 1024,
+    random_state: int = 0,
+    device: str = "auto",
+    state_clusters: int = 0,
+    **options: Any,  # noqa: ANN401
+) -> Selector:
+    """The selector of a name, with what all share where it takes it.
+
+    Args:
+        method: a key of `SELECTORS`.
+        budget: how many candidates to select.
+        random_state: seed of the selector's draws.
+        device: device of selectors that compute on one.
+        state_clusters: clusters of surrogate states that each get a part of the budget; 0 for none.
+        options: further parameters of the selector.
+
+    Raises:
+        ValueError: if the method is unknown.
+    """
+    if method not in SELECTORS:
+        raise ValueError(f"unknown selection.method '{method}': choose one of {', '.join([*SELECTORS, ALL])}.")
+    shared = {"random_state": random_state, "device": device}
+    known = inspect.signature(SELECTORS[method]).parameters
+    accepted = {name: value for name, value in shared.items() if name in known}
+    selector: Selector = SELECTORS[method](budget=budget, **accepted, **options)
+    if state_clusters:
+        return StateCoveringSelector(selector, budget, n_clusters=state_clusters, random_state=random_state)
+    return selector
+
+
 def choose(
     pool: CandidatePool,
     method: str,
@@ -134,16 +169,9 @@ def choose(
     if method == ALL:
         report = {"method": ALL, "candidates": len(pool), "selected": len(pool)}
         return Coreset(whole_pool_table(pool), np.arange(len(pool)), report)
-    if method not in SELECTORS:
-        raise ValueError(f"unknown selection.method '{method}': choose one of {', '.join([*SELECTORS, ALL])}.")
     started = time.perf_counter()
-    shared = {"random_state": random_state, "device": device}
-    known = inspect.signature(SELECTORS[method]).parameters
-    accepted = {name: value for name, value in shared.items() if name in known}
-    selector: Selector = SELECTORS[method](budget=budget, **accepted, **options)
-    if state_clusters:
-        selector = StateCoveringSelector(selector, budget, n_clusters=state_clusters, random_state=random_state)
-    selector.fit(pool)
+    shared: dict[str, Any] = {"random_state": random_state, "device": device, "state_clusters": state_clusters}
+    selector = selector_of(method, budget=budget, **shared, **options).fit(pool)
     seconds = {"seconds": round(time.perf_counter() - started, 3)}
     report = {"method": method, "options": options} | selector.diagnostics_ | seconds
     return Coreset(coreset_table(pool, selector, method), selector.selected_indices_, report)

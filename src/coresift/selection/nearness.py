@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit, one_openmp_thread, resolve_device
 from coresift.ranking import top_items_from
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import check_choice
+from coresift.selection.selector import both_sides
 from coresift.transport import BlockCost, row_values
 
 
@@ -133,7 +134,9 @@ class _Lists:
         return rows.numpy(), values.numpy()
 
 
-SUBTASKS = ("sample", "label")
+SubtasksOption: TypeAlias = Annotated[
+    Literal["sample", "label"], Doc("Each validation sample for itself, or the mean of each class.")
+]
 
 
 def unit_rows(rows: NDArray) -> NDArray:
@@ -141,6 +144,11 @@ def unit_rows(rows: NDArray) -> NDArray:
     (rows,), _ = in_common_unit(rows)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return (rows / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+def subtask_inputs(subtasks: str) -> tuple[str, ...]:
+    """What of a pool the subtasks of gradients are made of."""
+    return both_sides("gradient_feature") + (("validation_label",) if subtasks == "label" else ())
 
 
 def subtask_targets(pool: CandidatePool, validation: NDArray, subtasks: str) -> NDArray:
@@ -155,10 +163,8 @@ def subtask_targets(pool: CandidatePool, validation: NDArray, subtasks: str) -> 
         (S, k) one row per subtask.
 
     Raises:
-        ValueError: if the subtasks are neither.
         MissingInputError: if the labels are asked for and missing.
     """
-    check_choice("subtasks", subtasks, SUBTASKS)
     if subtasks == "sample":
         return validation
     label = pool.require("validation_label")

@@ -5,16 +5,23 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from typing_extensions import Doc
 
+from coresift.options import check_options
 from coresift.selection.budgets import best_first, tie_ranks
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.candidate_pool import CandidatePool
 
 logger = logging.getLogger(__name__)
+
+Budget: TypeAlias = Annotated[int, Ge(1), Doc("Training samples to select.")]
+RandomState: TypeAlias = Annotated[int, Doc("Seed of every draw, and of the order of equal scores.")]
+DeviceName: TypeAlias = Annotated[str, Doc('Where distances are computed: "auto", "cpu", "cuda" or "mps".')]
 
 
 @dataclass(frozen=True)
@@ -39,18 +46,29 @@ class Selection:
 class Selector(BaseEstimator, ABC):
     """Chooses exactly `budget` distinct candidates of a pool.
 
+    The constructor declares every option with bounds and meaning (see `coresift.options`); `fit` checks them, and the
+    section of `selection.options` is derived from it.
+
     Attributes:
+        handled_elsewhere: options that are no parameters of the method: other parameters decide about them, or nobody
+            but the caller can know them.
         selected_indices_: (n,) positions in the pool, in rank order.
         scores_: (T,) score of every candidate, higher is better, NaN where not computed.
         weights_: (n,) weights of the selected samples in fine-tuning, mean 1.
         diagnostics_: figures for the report; "prefix" says whether a prefix is a valid smaller coreset.
     """
 
+    handled_elsewhere: ClassVar[tuple[str, ...]] = ("budget", "random_state", "device")
     budget: int
     selected_indices_: NDArray[np.int64]
     scores_: NDArray[np.float64]
     weights_: NDArray[np.float64]
     diagnostics_: dict[str, Any]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options: names of its features and scores."""
+        return ()
 
     def fit(self, pool: CandidatePool, y: None = None) -> Self:
         """Selects from a pool.
@@ -68,6 +86,7 @@ class Selector(BaseEstimator, ABC):
         """
         if self.budget < 1:
             raise ValueError(f"budget {self.budget} < 1: raise selection.budget.")
+        check_options(type(self), self.get_params(deep=False))
         if self.budget > len(pool):
             raise ValueError(f"budget {self.budget} > {len(pool)} candidates: lower selection.budget.")
         selection = self._select(pool)
@@ -84,47 +103,9 @@ class Selector(BaseEstimator, ABC):
         """Chooses `budget` candidates of a pool that holds at least as many."""
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Checks an option that has a few possible values.
-
-    Args:
-        name: the option.
-        value: what was given.
-        choices: what is possible.
-
-    Raises:
-        ValueError: if the value is none of the choices.
-    """
-    if value not in choices:
-        raise ValueError(f"{name} is '{value}': choose one of {', '.join(choices)}.")
-
-
-def check_count(name: str, value: int) -> None:
-    """Checks an option that counts something.
-
-    Args:
-        name: the option.
-        value: what was given.
-
-    Raises:
-        ValueError: if the value is below 1.
-    """
-    if value < 1:
-        raise ValueError(f"{name} is {value}: it must be at least 1.")
-
-
-def check_share(name: str, value: float) -> None:
-    """Checks an option that is a share of which something has to be left.
-
-    Args:
-        name: the option.
-        value: what was given.
-
-    Raises:
-        ValueError: if the value is negative, 1 or more.
-    """
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value}: it must be at least 0 and below 1.")
+def both_sides(name: str) -> tuple[str, str]:
+    """The names of a feature of the candidates and of the validation samples."""
+    return name, f"validation_{name}"
 
 
 def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDArray, NDArray]:
@@ -138,11 +119,10 @@ def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDAr
         (T, d) candidates and (V, d) validation samples.
 
     Raises:
-        ValueError: if there is no such representation.
         MissingInputError: if the pool lacks it.
     """
-    check_choice("representation", representation, MATRICES)
-    return pool.require(representation), pool.require(f"validation_{representation}")
+    train, valid = both_sides(representation)
+    return pool.require(train), pool.require(valid)
 
 
 class ScoreSelector(Selector):

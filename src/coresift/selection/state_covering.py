@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 from sklearn.base import clone
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
 from coresift.selection.budgets import share_budget
 from coresift.selection.candidate_pool import CandidatePool
 from coresift.selection.nearness import cluster_rows
-from coresift.selection.selector import Selection, Selector, check_count
+from coresift.selection.selector import Budget, RandomState, Selection, Selector, both_sides
 
 LEAST_SHARE = 0.5
 """Every group gets at least this share of what it would get if all groups got the same, rounded up."""
@@ -26,22 +29,29 @@ class StateCoveringSelector(Selector):
     falls below half of an equal share, rounded up, where the cluster is large enough and the budget reaches the number
     of clusters. Within a cluster the selector sees the validation samples of that cluster, or all of them where it has
     none.
-
-    Args:
-        selector: what chooses within a cluster, without options that name positions of the pool.
-        budget: how many candidates to select.
-        n_clusters: how many clusters at most.
-        random_state: seed of the clusters.
     """
 
-    def __init__(self, selector: Selector, budget: int = 1024, *, n_clusters: int = 4, random_state: int = 0) -> None:
+    def __init__(
+        self,
+        selector: Annotated[
+            Selector, Doc("What chooses within a cluster, without options that name positions of the pool.")
+        ],
+        budget: Budget = 1024,
+        *,
+        n_clusters: Annotated[int, Ge(1), Doc("Clusters at most.")] = 4,
+        random_state: RandomState = 0,
+    ) -> None:
         self.selector = selector
         self.budget = budget
         self.n_clusters = n_clusters
         self.random_state = random_state
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the selector within a cluster looks at, and states."""
+        return self.selector.reads + both_sides("state")
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_count("n_clusters", self.n_clusters)
         (states, validation_states), _ = in_common_unit(pool.require("state"), pool.require("validation_state"))
         model = cluster_rows(states, self.n_clusters, self.random_state)
         groups = [np.flatnonzero(model.labels_ == one) for one in range(model.n_clusters)]

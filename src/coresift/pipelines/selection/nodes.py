@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coresift.parameters import Device, Seed, Threads, TuningShare
-from coresift.pipelines.selection.params import SelectionParameters
+from coresift.pipelines import selection
 from coresift.typing import Figure, Table, TensorDict
 
 
@@ -12,7 +12,7 @@ def select_coreset(
     prompts: Table,
     sample_scores: Table,
     *,
-    parameters: SelectionParameters,
+    parameters: selection.params.SelectionParameters,
     device: Device,
     threads: Threads,
     seed: Seed,
@@ -25,7 +25,6 @@ def select_coreset(
 
     use_threads(threads.root)
     pool = assemble_pool(samples, without_tuning_part(prompts, tuning_share.root), features, sample_scores)
-    options = getattr(parameters.options, parameters.method, None)
     chosen = choose(
         pool,
         parameters.method,
@@ -33,13 +32,15 @@ def select_coreset(
         random_state=seed.root,
         device=device.root,
         state_clusters=parameters.state_clusters,
-        **(options.model_dump() if options else {}),
+        **parameters.chosen_options(),
     )
     figures = descent_figure(chosen.report), coverage_figure(pool, chosen.positions)
     return chosen.table, chosen.report, *figures
 
 
-def export_coreset(coreset: Table, prompts: Table, *, parameters: SelectionParameters) -> list[dict[str, object]]:
+def export_coreset(
+    coreset: Table, prompts: Table, *, parameters: selection.params.SelectionParameters
+) -> list[dict[str, object]]:
     """Write the coreset as records that fine-tuning tools read as they are."""
     from coresift.selection import export_records
 

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge, Lt
+from typing_extensions import Doc
 
 from coresift.selection.budgets import best_first, draw_from_strata, split_highest, tie_ranks, width_strata
-from coresift.selection.candidate_pool import DIFFICULTIES, CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice, check_count, check_share
+from coresift.selection.candidate_pool import CandidatePool, DifficultyOption
+from coresift.selection.selector import Budget, RandomState, Selection, Selector
 
 
 class CcsSelector(Selector):
     """Drops the hardest candidates and draws equally from strata of equal width of the difficulty.
 
     The paper takes the area under the margin as difficulty; EL2N as in DEALRec (arXiv 2401.17197) is the default.
-
-    Args:
-        budget: how many candidates to select.
-        score: the difficulty: "el2n", "loss", "grand", "forgetting" or "gradient_norm".
-        n_strata: how many strata.
-        prune_share: share of the hardest candidates that is dropped first; the paper tunes it between 0 and 0.5.
-        random_state: seed of the draws within strata.
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        score: str = "el2n",
-        n_strata: int = 50,
-        prune_share: float = 0.1,
-        random_state: int = 0,
+        score: DifficultyOption = "el2n",
+        n_strata: Annotated[int, Ge(1), Doc("How many strata of equal width.")] = 50,
+        prune_share: Annotated[
+            float, Ge(0), Lt(1), Doc("Share of the hardest candidates dropped first; the paper tunes it from 0 to 0.5.")
+        ] = 0.1,
+        random_state: RandomState = 0,
     ) -> None:
         self.budget = budget
         self.score = score
@@ -37,10 +36,12 @@ class CcsSelector(Selector):
         self.prune_share = prune_share
         self.random_state = random_state
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.score,)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("score", self.score, DIFFICULTIES)
-        check_count("n_strata", self.n_strata)
-        check_share("prune_share", self.prune_share)
         scores, ties = pool.require_score(self.score), tie_ranks(len(pool), self.random_state)
         kept, figures = split_highest(best_first(scores, ties), self.prune_share, self.budget)
         strata = width_strata(scores[kept], self.n_strata)

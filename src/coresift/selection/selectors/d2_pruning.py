@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.selection.budgets import largest, tie_ranks
-from coresift.selection.candidate_pool import DIFFICULTIES, MATRICES, CandidatePool
+from coresift.selection.candidate_pool import CandidatePool, DifficultyOption, RepresentationOption
 from coresift.selection.nearness import nearest_others
-from coresift.selection.selector import Selection, Selector, check_choice, check_count
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector
 
 
 class D2PruningSelector(Selector):
@@ -16,27 +20,22 @@ class D2PruningSelector(Selector):
 
     Forward, a node's value is its difficulty plus that of its neighbours times ``exp(-distance)``. Backward, the node
     of the highest value is selected and its neighbours lose ``exp(-decay * distance)`` times that value.
-
-    Args:
-        budget: how many candidates to select.
-        score: the difficulty: "el2n", "loss", "grand", "forgetting" or "gradient_norm".
-        representation: where neighbours are near: "embedding", "gradient_feature" or "state".
-        n_neighbors: neighbours of a node; fewer where the pool has fewer.
-        decay: how fast the loss of a neighbour falls with its distance; None for 1 / dimensions, as the code does.
-        random_state: decides between equal values.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        score: str = "el2n",
-        representation: str = "embedding",
-        n_neighbors: int = 10,
-        decay: float | None = None,
-        random_state: int = 0,
-        device: str = "auto",
+        score: DifficultyOption = "el2n",
+        representation: RepresentationOption = "embedding",
+        n_neighbors: Annotated[int, Ge(1), Doc("Neighbours of a candidate; fewer where the pool has fewer.")] = 10,
+        decay: Annotated[
+            float | None,
+            Ge(0),
+            Doc("How fast a selected candidate's reach falls with distance; null: 1 / dimensions, as the code does."),
+        ] = None,
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.score = score
@@ -46,10 +45,12 @@ class D2PruningSelector(Selector):
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return self.score, self.representation
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("score", self.score, DIFFICULTIES)
-        check_choice("representation", self.representation, MATRICES)
-        check_count("n_neighbors", self.n_neighbors)
         difficulty, rows = pool.require_score(self.score), pool.require(self.representation)
         neighbors, distances = nearest_others(rows, self.n_neighbors, device=self.device)
         values = difficulty + (np.exp(-distances) * difficulty[neighbors]).sum(axis=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le, Lt
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from typing_extensions import Doc
 
 from coresift.selection.budgets import (
     best_first,
@@ -17,9 +19,8 @@ from coresift.selection.budgets import (
     width_strata,
 )
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice, check_count, check_share
+from coresift.selection.selector import Budget, RandomState, Selection, Selector
 
-NORMALIZATIONS = ("rank", "minmax")
 STRATA = {"width": width_strata, "quantile": quantile_strata}
 
 
@@ -31,34 +32,41 @@ class DealrecSelector(Selector):
     quota_exponent=0`` with an effort weight of 0.3 on Games and 1 elsewhere. By default ranks are normalised instead,
     because a few outliers decide what min-max leaves of everybody else. What the influence aims at and what the
     effort is measured on are parameters of attribution.
-
-    Args:
-        budget: how many candidates to select.
-        effort_weight: weight of the gradient norm beside the influence.
-        normalization: "rank" (average rank, 0 to 1) or "minmax".
-        strata: "width" (strata of equal score width, Algorithm 2), "quantile" (equally many candidates) or "none"
-            (the highest scores after pruning).
-        n_strata: how many strata.
-        prune_share: share of the highest scores that is dropped first, as too hard; the code's, not the paper's.
-        quota_exponent: a stratum's share of the budget grows with its size to this power: 0 for equal shares
-            (Algorithm 2) to 1 for proportional ones.
-        temperature: without strata, 0 takes the highest scores; above 0 candidates are drawn without replacement with
-            odds exp(score / temperature).
-        random_state: seed of all draws, and of the order of equal scores.
     """
+
+    reads = ("influence", "gradient_norm")
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        effort_weight: float = 0.3,
-        normalization: str = "rank",
-        strata: str = "width",
-        n_strata: int = 50,
-        prune_share: float = 0.1,
-        quota_exponent: float = 0.0,
-        temperature: float = 0.0,
-        random_state: int = 0,
+        effort_weight: Annotated[float, Ge(0), Doc("Weight of the gradient norm beside the influence.")] = 0.3,
+        normalization: Annotated[
+            Literal["rank", "minmax"], Doc("How both scores become comparable: by average ranks, or by their extremes.")
+        ] = "rank",
+        strata: Annotated[
+            Literal["width", "quantile", "none"],
+            Doc("Strata of equal score width (Algorithm 2), of equally many candidates, or the top scores."),
+        ] = "width",
+        n_strata: Annotated[int, Ge(1), Doc("How many strata.")] = 50,
+        prune_share: Annotated[
+            float,
+            Ge(0),
+            Lt(1),
+            Doc("Share of the highest scores dropped first, as too hard; the code's, not the paper's."),
+        ] = 0.1,
+        quota_exponent: Annotated[
+            float,
+            Ge(0),
+            Le(1),
+            Doc("Shares of strata: 0 equal (Algorithm 2) to 1 in proportion to their sizes."),
+        ] = 0.0,
+        temperature: Annotated[
+            float,
+            Ge(0),
+            Doc("Without strata: 0 takes the top scores, above 0 draws with odds exp(score / it)."),
+        ] = 0.0,
+        random_state: RandomState = 0,
     ) -> None:
         self.budget = budget
         self.effort_weight = effort_weight
@@ -71,7 +79,6 @@ class DealrecSelector(Selector):
         self.random_state = random_state
 
     def _select(self, pool: CandidatePool) -> Selection:
-        self._check_options()
         scores, ties = self._scores(pool), tie_ranks(len(pool), self.random_state)
         kept, figures = split_highest(best_first(scores, ties), self.prune_share, self.budget)
         chosen, drawn = self._draw(kept, scores[kept])
@@ -95,16 +102,6 @@ class DealrecSelector(Selector):
         strata = STRATA[self.strata](scores, self.n_strata)
         draw = draw_from_strata(strata, self.budget, generator, exponent=self.quota_exponent)
         return kept[np.sort(draw.chosen)], {"strata_sizes": draw.sizes, "strata_taken": draw.taken}
-
-    def _check_options(self) -> None:
-        check_choice("normalization", self.normalization, NORMALIZATIONS)
-        check_choice("strata", self.strata, (*STRATA, "none"))
-        check_count("n_strata", self.n_strata)
-        check_share("prune_share", self.prune_share)
-        if not 0 <= self.quota_exponent <= 1:
-            raise ValueError(f"quota_exponent is {self.quota_exponent}: it must lie between 0 and 1.")
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature is {self.temperature}: it cannot be negative.")
 
 
 def _normalize(values: NDArray[np.float64], how: str) -> NDArray[np.float64]:

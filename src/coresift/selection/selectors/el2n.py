@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import ScoreSelector
+from coresift.selection.selector import Budget, RandomState, ScoreSelector
 
 
 class El2nSelector(ScoreSelector):
@@ -14,13 +14,11 @@ class El2nSelector(ScoreSelector):
 
     The paper averages over several networks early in training; here one trained surrogate speaks, with the softmax
     over the whole catalogue.
-
-    Args:
-        budget: how many candidates to select.
-        random_state: decides between equal errors.
     """
 
-    def __init__(self, budget: int = 1024, *, random_state: int = 0) -> None:
+    reads = ("el2n",)
+
+    def __init__(self, budget: Budget = 1024, *, random_state: RandomState = 0) -> None:
         self.budget = budget
         self.random_state = random_state
 

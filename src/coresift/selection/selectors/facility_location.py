@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector
 from coresift.transport import BlockCost, greedy_medoids
 
 
@@ -14,29 +14,27 @@ class FacilityLocationSelector(Selector):
 
     The similarity of a pair is the largest distance of the pool less their distance. The greedy choice reaches
     1 - 1/e of the best sum (Nemhauser et al., 1978); gains are measured lazily, and exactly.
-
-    Args:
-        budget: how many candidates to select.
-        representation: "embedding", "gradient_feature" or "state".
-        random_state: seed of the order in which equal gains are visited.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        representation: str = "embedding",
-        random_state: int = 0,
-        device: str = "auto",
+        representation: RepresentationOption = "embedding",
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.representation = representation
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.representation,)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("representation", self.representation, MATRICES)
         order = np.random.default_rng(self.random_state).permutation(len(pool))
         rows = pool.require(self.representation)[order]
         cost = BlockCost(rows, rows, device=self.device)

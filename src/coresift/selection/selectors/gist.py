@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.nearness import largest_alignment, subtask_targets, unit_rows
-from coresift.selection.selector import ScoreSelector, check_count, train_and_validation
+from coresift.selection.nearness import SubtasksOption, largest_alignment, subtask_inputs, subtask_targets, unit_rows
+from coresift.selection.selector import Budget, DeviceName, RandomState, ScoreSelector, train_and_validation
 
 
 class GistSelector(ScoreSelector):
@@ -19,23 +23,18 @@ class GistSelector(ScoreSelector):
     cosine (as in the authors' code, github.com/GuanghuiMin/GIST). Coupled directions of LoRA's two factors stay
     together where a diagonal preconditioner would scale them apart. The paper decomposes whole gradients; here they
     have been projected at random before, which keeps inner products up to noise.
-
-    Args:
-        budget: how many candidates to select.
-        rank: dimensions of the subspace; the rank of the validation gradients where that is less.
-        subtasks: "sample" (each validation sample for itself) or "label" (the mean of each class).
-        random_state: decides between equal scores.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        rank: int = 150,
-        subtasks: str = "sample",
-        random_state: int = 0,
-        device: str = "auto",
+        rank: Annotated[
+            int, Ge(1), Doc("Dimensions of the subspace; the rank of the validation gradients where that is less.")
+        ] = 150,
+        subtasks: SubtasksOption = "sample",
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.rank = rank
@@ -43,8 +42,12 @@ class GistSelector(ScoreSelector):
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return subtask_inputs(self.subtasks)
+
     def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
-        check_count("rank", self.rank)
         (train, valid), _ = in_common_unit(*train_and_validation(pool, "gradient_feature"))
         basis = leading_directions(valid, self.rank)
         targets = subtask_targets(pool, valid @ basis, self.subtasks)

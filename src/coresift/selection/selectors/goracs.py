@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import Doc
 
 from coresift.compute import progress_bar
 from coresift.selection.budgets import label_budgets
-from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector
-from coresift.selection.selectors.goracs_cost import goracs_cost
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector, both_sides
+from coresift.selection.selectors.goracs_cost import GradientTerm, GradientWeight, cost_inputs, goracs_cost
 from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids, fixed_and_excluded
 
 
@@ -55,39 +57,38 @@ class GoracsSelector(Selector):
     shared among the classes as in the validation samples, and each class is selected for by itself in common units
     (Algorithm 2, for any number of classes). Only candidates of classes that validation samples have take part then: a
     budget above their number is an error even where the pool is larger, and so is a fixed row of another class.
-
-    Args:
-        budget: how many candidates to select.
-        gradient_weight: worth of the largest gradient norm, in units of the largest distance.
-        gradient_term: "norm", or "alignment" with the mean validation gradient in place of the norm.
-        representation: "embedding", "gradient_feature" or "state".
-        state_weight: share of the surrogate states in the squared distance, beside the representation.
-        by_label: select within classes.
-        method: "certified", "itra" or "itra_released"; see `coresift.transport.balanced_k_medoids`.
-        max_solves: transport problems to solve at most, for every class.
-        time_limit: seconds after which the best selection so far is taken, for every class; None for no limit.
-        fixed: positions that stay selected, for refreshing a coreset.
-        exclude: positions that are never selected.
-        random_state: seed of the draws that the method makes.
-        device: "auto", "cpu", "cuda" or "mps".
     """
+
+    handled_elsewhere = (*Selector.handled_elsewhere, "fixed", "exclude")
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        gradient_weight: float = 0.1,
-        gradient_term: str = "norm",
-        representation: str = "embedding",
-        state_weight: float = 0.0,
-        by_label: bool = False,
-        method: str = "certified",
-        max_solves: int = 300,
-        time_limit: float | None = None,
-        fixed: ArrayLike | None = None,
-        exclude: ArrayLike | None = None,
-        random_state: int = 0,
-        device: str = "auto",
+        gradient_weight: GradientWeight = 0.1,
+        gradient_term: Annotated[
+            GradientTerm, Doc("What is rewarded: the gradient norm, or alignment with the mean validation gradient.")
+        ] = "norm",
+        representation: RepresentationOption = "embedding",
+        state_weight: Annotated[
+            float,
+            Ge(0),
+            Le(1),
+            Doc("Share of the surrogate states in the squared distance, beside the representation."),
+        ] = 0.0,
+        by_label: Annotated[bool, Doc("Select within classes, with the class shares of validation.")] = False,
+        method: Annotated[
+            Literal["certified", "itra", "itra_released"],
+            Doc("Ours, the paper's algorithm as intended, or as its released code behaves."),
+        ] = "certified",
+        max_solves: Annotated[int, Ge(1), Doc("Transport problems to solve at most, for every class.")] = 300,
+        time_limit: Annotated[
+            float | None, Gt(0), Doc("Seconds after which the best so far is taken, for every class; null: no limit.")
+        ] = None,
+        fixed: Annotated[ArrayLike | None, Doc("Positions that stay selected, for refreshing a coreset.")] = None,
+        exclude: Annotated[ArrayLike | None, Doc("Positions that are never selected.")] = None,
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.gradient_weight = gradient_weight
@@ -102,6 +103,17 @@ class GoracsSelector(Selector):
         self.exclude = exclude
         self.random_state = random_state
         self.device = device
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        labels = both_sides("label") if self.by_label else ()
+        return labels + cost_inputs(
+            self.representation,
+            state_weight=self.state_weight,
+            gradient_term=self.gradient_term,
+            gradient_weight=self.gradient_weight,
+        )
 
     def _select(self, pool: CandidatePool) -> Selection:
         fixed, excluded = fixed_and_excluded(self.fixed, self.exclude, n_rows=len(pool), budget=self.budget)

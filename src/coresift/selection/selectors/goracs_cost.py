@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal, TypeAlias
+
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.selector import check_choice
+from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.selector import both_sides
 from coresift.transport import BlockCost
 
-GRADIENT_TERMS = ("norm", "alignment")
+GradientTerm: TypeAlias = Literal["norm", "alignment"]
+GradientWeight: TypeAlias = Annotated[
+    float, Ge(0), Doc("Worth of the largest gradient norm, in units of the largest distance.")
+]
+
+
+def cost_inputs(
+    representation: str, *, state_weight: float = 0.0, gradient_term: str = "norm", gradient_weight: float = 0.0
+) -> tuple[str, ...]:
+    """What of a pool the cost with these options is made of."""
+    reward = ("gradient_norm",) if gradient_term == "norm" else both_sides("gradient_feature")
+    mixed = both_sides("state") if state_weight else ()
+    return both_sides(representation) + mixed + (reward if gradient_weight else ())
 
 
 def goracs_cost(
@@ -36,11 +52,9 @@ def goracs_cost(
         The cost.
 
     Raises:
-        ValueError: if an option is out of range.
+        ValueError: if states would be mixed with themselves.
         MissingInputError: if the pool lacks a feature.
     """
-    check_choice("representation", representation, MATRICES)
-    check_choice("gradient_term", gradient_term, GRADIENT_TERMS)
     train, valid = mixed_representation(pool, representation, state_weight, device)
     reward = None
     if gradient_weight:
@@ -66,11 +80,9 @@ def mixed_representation(
         (T, d) candidates and (V, d) validation samples.
 
     Raises:
-        ValueError: if the share is out of range, or states would be mixed with themselves.
+        ValueError: if states would be mixed with themselves.
         MissingInputError: if the pool lacks a feature.
     """
-    if not 0 <= state_weight <= 1:
-        raise ValueError(f"state_weight is {state_weight}: it must lie between 0 and 1.")
     if not state_weight:
         return pool.require(representation), pool.require(f"validation_{representation}")
     if representation == "state":

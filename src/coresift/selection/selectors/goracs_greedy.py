@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector
 from coresift.selection.selectors.goracs import served_shares
-from coresift.selection.selectors.goracs_cost import goracs_cost
+from coresift.selection.selectors.goracs_cost import GradientWeight, cost_inputs, goracs_cost
 from coresift.transport import greedy_medoids
 
 
@@ -16,29 +16,27 @@ class GoracsGreedySelector(Selector):
 
     The ablation of `GoracsSelector`: the same cost, but no transport problem is solved, so that one candidate may
     serve any number of validation samples.
-
-    Args:
-        budget: how many candidates to select.
-        gradient_weight: worth of the largest gradient norm, in units of the largest distance.
-        representation: "embedding", "gradient_feature" or "state".
-        random_state: seed of the order in which equal gains are visited.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        gradient_weight: float = 0.1,
-        representation: str = "embedding",
-        random_state: int = 0,
-        device: str = "auto",
+        gradient_weight: GradientWeight = 0.1,
+        representation: RepresentationOption = "embedding",
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.gradient_weight = gradient_weight
         self.representation = representation
         self.random_state = random_state
         self.device = device
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return cost_inputs(self.representation, gradient_weight=self.gradient_weight)
 
     def _select(self, pool: CandidatePool) -> Selection:
         order = np.random.default_rng(self.random_state).permutation(len(pool))

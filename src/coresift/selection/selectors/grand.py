@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import ScoreSelector, check_choice
-
-SCORES = ("grand", "gradient_norm")
+from coresift.selection.selector import Budget, RandomState, ScoreSelector
 
 
 class GrandSelector(ScoreSelector):
@@ -16,18 +17,26 @@ class GrandSelector(ScoreSelector):
 
     The paper averages the norm over many networks early in their training. As in DEALRec (arXiv 2401.17197) the
     surrogate stands in for the large model here, and one trained surrogate for many young networks.
-
-    Args:
-        budget: how many candidates to select.
-        score: "grand" (the surrogate's gradient at the sample's state) or "gradient_norm" (the language model's).
-        random_state: decides between equal norms.
     """
 
-    def __init__(self, budget: int = 1024, *, score: str = "grand", random_state: int = 0) -> None:
+    def __init__(
+        self,
+        budget: Budget = 1024,
+        *,
+        score: Annotated[
+            Literal["grand", "gradient_norm"],
+            Doc("The surrogate's gradient at the sample's state, or the language model's."),
+        ] = "grand",
+        random_state: RandomState = 0,
+    ) -> None:
         self.budget = budget
         self.score = score
         self.random_state = random_state
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.score,)
+
     def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
-        check_choice("score", self.score, SCORES)
         return pool.require_score(self.score)

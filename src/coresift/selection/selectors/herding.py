@@ -6,8 +6,8 @@ import numpy as np
 
 from coresift.compute import in_common_unit
 from coresift.selection.budgets import largest, tie_ranks
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
+from coresift.selection.selector import Budget, RandomState, Selection, Selector
 
 
 class HerdingSelector(Selector):
@@ -16,22 +16,25 @@ class HerdingSelector(Selector):
     Candidates are seen from the mean of the pool, so that where the origin lies does not matter: ``w = 0`` at first;
     then the candidate with the largest inner product with w is selected, and ``w = w - candidate``. The first one is
     thus drawn by the seed. No candidate is selected twice.
-
-    Args:
-        budget: how many candidates to select.
-        representation: "embedding", "gradient_feature" or "state".
-        random_state: decides between equal inner products, which all of them are at first.
     """
 
     def __init__(
-        self, budget: int = 1024, *, representation: str = "embedding", random_state: int = 0
-    ) -> None:  # fmt: skip
+        self,
+        budget: Budget = 1024,
+        *,
+        representation: RepresentationOption = "embedding",
+        random_state: RandomState = 0,
+    ) -> None:
         self.budget = budget
         self.representation = representation
         self.random_state = random_state
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.representation,)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("representation", self.representation, MATRICES)
         (rows,), unit = in_common_unit(pool.require(self.representation))
         ties = tie_ranks(len(pool), self.random_state)
         mean = rows.mean(axis=0, dtype=np.float64)

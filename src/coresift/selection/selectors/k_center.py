@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge, Lt
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
 from coresift.selection.budgets import best_first, largest, split_highest, tie_ranks
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
-from coresift.selection.selector import Selection, Selector, check_choice, check_share
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector
 from coresift.transport import BlockCost
 
 
@@ -16,23 +20,16 @@ class KCenterSelector(Selector):
     """Starts at random and adds the candidate farthest from all selected ones, again and again.
 
     The method seeks outliers, so the candidates farthest from the mean are left out first.
-
-    Args:
-        budget: how many candidates to select.
-        representation: "embedding", "gradient_feature" or "state".
-        outlier_share: share of the candidates that is left out as outliers.
-        random_state: seed of the start; also decides between equal distances.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        representation: str = "embedding",
-        outlier_share: float = 0.05,
-        random_state: int = 0,
-        device: str = "auto",
+        representation: RepresentationOption = "embedding",
+        outlier_share: Annotated[float, Ge(0), Lt(1), Doc("Share of the candidates left out as outliers.")] = 0.05,
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.representation = representation
@@ -40,9 +37,12 @@ class KCenterSelector(Selector):
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.representation,)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("representation", self.representation, MATRICES)
-        check_share("outlier_share", self.outlier_share)
         (rows,), unit = in_common_unit(pool.require(self.representation))
         ties = tie_ranks(len(pool), self.random_state)
         remoteness = np.linalg.norm(rows - rows.mean(axis=0), axis=1)

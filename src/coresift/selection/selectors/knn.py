@@ -7,9 +7,17 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.compute import in_common_unit
-from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
 from coresift.selection.nearness import round_robin
-from coresift.selection.selector import Selection, Selector, train_and_validation
+from coresift.selection.selector import (
+    Budget,
+    DeviceName,
+    RandomState,
+    Selection,
+    Selector,
+    both_sides,
+    train_and_validation,
+)
 from coresift.transport import BlockCost
 
 
@@ -17,26 +25,25 @@ class KnnSelector(Selector):
     """Lets the validation samples, in a random order, take turns in choosing the nearest candidate that is left.
 
     The greedy round robin of targeted selection (compared in arXiv 2602.14696) over distances.
-
-    Args:
-        budget: how many candidates to select.
-        representation: "embedding", "gradient_feature" or "state".
-        random_state: seed of the order in which validation samples choose.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        representation: str = "embedding",
-        random_state: int = 0,
-        device: str = "auto",
+        representation: RepresentationOption = "embedding",
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.representation = representation
         self.random_state = random_state
         self.device = device
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return both_sides(self.representation)
 
     def _select(self, pool: CandidatePool) -> Selection:
         (train, valid), unit = in_common_unit(*train_and_validation(pool, self.representation))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import resolve_device
 from coresift.selection.budgets import best_first, tie_ranks
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.nearness import largest_alignment, round_robin, subtask_targets, unit_rows
-from coresift.selection.selector import Selection, Selector, check_choice, train_and_validation
-
-AGGREGATIONS = ("max", "round_robin")
+from coresift.selection.nearness import (
+    SubtasksOption,
+    largest_alignment,
+    round_robin,
+    subtask_inputs,
+    subtask_targets,
+    unit_rows,
+)
+from coresift.selection.selector import Budget, DeviceName, RandomState, Selection, Selector, train_and_validation
 
 
 class LessSelector(Selector):
@@ -22,23 +30,16 @@ class LessSelector(Selector):
     robin in which subtasks take turns is the better of the two at small budgets (arXiv 2602.14696). Where the paper
     sums over checkpoints and preconditions with Adam's moments, the gradient features of attribution are taken as
     they are.
-
-    Args:
-        budget: how many candidates to select.
-        aggregation: "max" (the highest scores) or "round_robin".
-        subtasks: "sample" (each validation sample for itself) or "label" (the mean of each class).
-        random_state: decides between equal scores, and the order in which subtasks choose.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        aggregation: str = "max",
-        subtasks: str = "sample",
-        random_state: int = 0,
-        device: str = "auto",
+        aggregation: Annotated[Literal["max", "round_robin"], Doc("The highest scores, or subtasks in turn.")] = "max",
+        subtasks: SubtasksOption = "sample",
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.aggregation = aggregation
@@ -46,8 +47,12 @@ class LessSelector(Selector):
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return subtask_inputs(self.subtasks)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        check_choice("aggregation", self.aggregation, AGGREGATIONS)
         train, valid = train_and_validation(pool, "gradient_feature")
         rows, targets = unit_rows(train), subtask_targets(pool, unit_rows(valid), self.subtasks)
         if self.aggregation == "round_robin":

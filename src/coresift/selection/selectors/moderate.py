@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
-from coresift.selection.candidate_pool import MATRICES, CandidatePool
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
 from coresift.selection.nearness import cluster_rows
-from coresift.selection.selector import ScoreSelector, check_choice, check_count
-
-CLASSES = ("cluster", "label")
+from coresift.selection.selector import Budget, RandomState, ScoreSelector
 
 
 class ModerateSelector(ScoreSelector):
-    """Takes the candidates whose distance to the mean of their class is nearest to the median distance.
-
-    Args:
-        budget: how many candidates to select.
-        representation: "embedding", "gradient_feature" or "state".
-        classes: "cluster" (k-means of the representation, as next-item samples have no classes) or "label".
-        n_clusters: how many clusters at most.
-        random_state: seed of k-means; also decides between equal scores.
-    """
+    """Takes the candidates whose distance to the mean of their class is nearest to the median distance."""
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        representation: str = "embedding",
-        classes: str = "cluster",
-        n_clusters: int = 25,
-        random_state: int = 0,
+        representation: RepresentationOption = "embedding",
+        classes: Annotated[
+            Literal["cluster", "label"],
+            Doc("k-means clusters, as next-item samples have no classes, or the samples' labels."),
+        ] = "cluster",
+        n_clusters: Annotated[int, Ge(1), Doc("Clusters at most.")] = 25,
+        random_state: RandomState = 0,
     ) -> None:
         self.budget = budget
         self.representation = representation
@@ -39,10 +36,12 @@ class ModerateSelector(ScoreSelector):
         self.n_clusters = n_clusters
         self.random_state = random_state
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return (self.representation, "label") if self.classes == "label" else (self.representation,)
+
     def _scores(self, pool: CandidatePool) -> NDArray[np.float64]:
-        check_choice("representation", self.representation, MATRICES)
-        check_choice("classes", self.classes, CLASSES)
-        check_count("n_clusters", self.n_clusters)
         (rows,), unit = in_common_unit(pool.require(self.representation))
         label = pool.require("label") if self.classes == "label" else self._clusters(rows)
         _, place = np.unique(label, return_inverse=True)

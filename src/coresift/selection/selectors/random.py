@@ -5,18 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector
+from coresift.selection.selector import Budget, RandomState, Selection, Selector
 
 
 class RandomSelector(Selector):
-    """Draws candidates uniformly without replacement.
+    """Draws candidates uniformly without replacement."""
 
-    Args:
-        budget: how many candidates to select.
-        random_state: seed of the draw.
-    """
+    reads = ()
 
-    def __init__(self, budget: int = 1024, *, random_state: int = 0) -> None:
+    def __init__(self, budget: Budget = 1024, *, random_state: RandomState = 0) -> None:
         self.budget = budget
         self.random_state = random_state
 

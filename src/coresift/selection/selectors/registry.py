@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from coresift.selection.selector import Selector
 from coresift.selection.selectors.ccs import CcsSelector
 from coresift.selection.selectors.d2_pruning import D2PruningSelector
@@ -25,7 +23,7 @@ from coresift.selection.selectors.stratified_random import StratifiedRandomSelec
 from coresift.selection.selectors.target_loss_drop import TargetLossDropSelector
 from coresift.selection.selectors.tsds import TsdsSelector
 
-SELECTORS: dict[str, Callable[..., Selector]] = {
+SELECTORS: dict[str, type[Selector]] = {
     "goracs": GoracsSelector,
     "dealrec": DealrecSelector,
     "random": RandomSelector,

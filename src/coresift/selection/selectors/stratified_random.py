@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from annotated_types import Ge
+from typing_extensions import Doc
 
 from coresift.selection.budgets import quantile_strata, share_budget
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import Selection, Selector, check_count
+from coresift.selection.selector import Budget, RandomState, Selection, Selector
 
 
 class StratifiedRandomSelector(Selector):
@@ -14,20 +18,22 @@ class StratifiedRandomSelector(Selector):
 
     Proportional stratified sampling (Cochran, Sampling Techniques, chapter 5) over quantiles of both: the luck of a
     uniform draw is taken out of the two traits that recommendation quality depends on most.
-
-    Args:
-        budget: how many candidates to select.
-        n_bins: quantiles of each trait; there are n_bins * n_bins cells at most.
-        random_state: seed of the draws.
     """
 
-    def __init__(self, budget: int = 1024, *, n_bins: int = 10, random_state: int = 0) -> None:
+    reads = ("history_length", "target_popularity")
+
+    def __init__(
+        self,
+        budget: Budget = 1024,
+        *,
+        n_bins: Annotated[int, Ge(1), Doc("Quantiles of each of the two traits.")] = 10,
+        random_state: RandomState = 0,
+    ) -> None:
         self.budget = budget
         self.n_bins = n_bins
         self.random_state = random_state
 
     def _select(self, pool: CandidatePool) -> Selection:
-        check_count("n_bins", self.n_bins)
         lengths, popularity = pool.require_score("history_length"), pool.require_score("target_popularity")
         cell = quantile_strata(lengths, self.n_bins) * self.n_bins + quantile_strata(popularity, self.n_bins)
         names, sizes = np.unique(cell, return_counts=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.selection.selector import ScoreSelector
+from coresift.selection.selector import Budget, RandomState, ScoreSelector
 
 
 class TargetLossDropSelector(ScoreSelector):
@@ -14,13 +14,11 @@ class TargetLossDropSelector(ScoreSelector):
 
     The score is (loss before - loss after) / loss before, the paper's normalised endpoint loss drop. The warm-up has
     little capacity and sees validation samples only; where a part of them watches the tuning, keep that part out.
-
-    Args:
-        budget: how many candidates to select.
-        random_state: decides between equal drops.
     """
 
-    def __init__(self, budget: int = 1024, *, random_state: int = 0) -> None:
+    reads = ("loss_drop",)
+
+    def __init__(self, budget: Budget = 1024, *, random_state: RandomState = 0) -> None:
         self.budget = budget
         self.random_state = random_state
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
+from typing_extensions import Doc
 
 from coresift.compute import in_common_unit
 from coresift.selection.budgets import best_first, tie_ranks
-from coresift.selection.candidate_pool import CandidatePool
+from coresift.selection.candidate_pool import CandidatePool, RepresentationOption
 from coresift.selection.nearness import nearest_rows
-from coresift.selection.selector import Selection, Selector, check_choice, check_count, train_and_validation
+from coresift.selection.selector import (
+    Budget,
+    DeviceName,
+    RandomState,
+    Selection,
+    Selector,
+    both_sides,
+    train_and_validation,
+)
 from coresift.transport import BlockCost, row_values
-
-DENSITIES = ("uniform", "kernel")
 
 
 class TsdsSelector(Selector):
@@ -22,29 +32,34 @@ class TsdsSelector(Selector):
     With the density "uniform" every validation sample gives equal mass to equally many neighbours (KNN-Uniform); with
     "kernel" a candidate's mass is divided by the local density, so that near-duplicates share one portion (KNN-KDE).
     The paper's code (github.com/ZifanL/TSDS) draws with replacement; here a drawn candidate is not drawn again.
-
-    Args:
-        budget: how many candidates to select.
-        density: "uniform" or "kernel".
-        representation: "embedding", "gradient_feature" or "state".
-        alignment_weight: the paper's alpha, between 0 (spread as far as possible) and 1 (nearest candidates only).
-        bandwidth: radius within which the kernel counts others as near-duplicates, in mean norms of the candidates.
-        max_neighbors: candidates that a validation sample can give mass to; fewer where the pool has fewer.
-        random_state: seed of the draw.
-        device: "auto", "cpu", "cuda" or "mps".
     """
 
     def __init__(
         self,
-        budget: int = 1024,
+        budget: Budget = 1024,
         *,
-        density: str = "kernel",
-        representation: str = "embedding",
-        alignment_weight: float = 0.5,
-        bandwidth: float = 0.15,
-        max_neighbors: int = 500,
-        random_state: int = 0,
-        device: str = "auto",
+        density: Annotated[
+            Literal["uniform", "kernel"], Doc("Equal mass for all neighbours, or divided by the local density.")
+        ] = "kernel",
+        representation: RepresentationOption = "embedding",
+        alignment_weight: Annotated[
+            float,
+            Ge(0),
+            Le(1),
+            Doc("The paper's alpha: nearness against spread, 1 takes the nearest candidates only."),
+        ] = 0.5,
+        bandwidth: Annotated[
+            float,
+            Gt(0),
+            Doc("Radius within which others are near-duplicates, in mean norms of the candidates."),
+        ] = 0.15,
+        max_neighbors: Annotated[
+            int,
+            Ge(1),
+            Doc("Candidates one validation sample can give mass to; fewer where the pool has fewer."),
+        ] = 500,
+        random_state: RandomState = 0,
+        device: DeviceName = "auto",
     ) -> None:
         self.budget = budget
         self.density = density
@@ -55,8 +70,12 @@ class TsdsSelector(Selector):
         self.random_state = random_state
         self.device = device
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The inputs of a pool that are looked at with these options."""
+        return both_sides(self.representation)
+
     def _select(self, pool: CandidatePool) -> Selection:
-        self._check_options()
         (train, valid), _ = in_common_unit(*train_and_validation(pool, self.representation))
         scale = float(np.linalg.norm(train, axis=1).mean()) or 1.0
         neighbors, distances = nearest_rows(valid, train, self.max_neighbors, device=self.device)
@@ -78,14 +97,6 @@ class TsdsSelector(Selector):
     def _figures(self, probability: NDArray[np.float64]) -> dict[str, int]:
         reached = int((probability > 0).sum())
         return {"candidates_with_mass": reached, "drawn_without_mass": max(0, self.budget - reached)}
-
-    def _check_options(self) -> None:
-        check_choice("density", self.density, DENSITIES)
-        check_count("max_neighbors", self.max_neighbors)
-        if not 0 <= self.alignment_weight <= 1:
-            raise ValueError(f"alignment_weight is {self.alignment_weight}: it must lie between 0 and 1.")
-        if not self.bandwidth > 0:
-            raise ValueError(f"bandwidth is {self.bandwidth}: it must be above 0.")
 
 
 def kernel_density(rows: NDArray, bandwidth: float, *, device: str) -> NDArray[np.float64]:
