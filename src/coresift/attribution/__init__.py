@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from coresift.attribution.gradient_measurement import measure_gradients, no_gradients
-from coresift.attribution.influence import InfluenceResult, influence_scores
-from coresift.attribution.lora_gradients import gradient_features, gradient_norms
-from coresift.attribution.projection import GradientProjection
-from coresift.attribution.text_embeddings import sample_embeddings
-from coresift.attribution.token_loss import NOT_SCORED, mean_token_loss
+from typing import TYPE_CHECKING
+
+from coresift.doors import opened_when_used
+
+if TYPE_CHECKING:
+    from coresift.attribution.gradient_measurement import measure_gradients, no_gradients
+    from coresift.attribution.influence import InfluenceResult, influence_scores
+    from coresift.attribution.lora_gradients import gradient_features, gradient_norms
+    from coresift.attribution.projection import GradientProjection
+    from coresift.attribution.text_embeddings import sample_embeddings
+    from coresift.attribution.token_loss import NOT_SCORED, mean_token_loss
+else:
+    __getattr__ = opened_when_used(__name__)
 
 __all__ = [
     "NOT_SCORED",

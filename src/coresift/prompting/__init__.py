@@ -1,10 +1,19 @@
 """Samples as prompts: Jinja2 templates, special and chat tokens, rendering and tokenising within a length."""
 
-from coresift.foundation import tokenise
-from coresift.prompting.layouts import SequenceLayout
-from coresift.prompting.rendering import check_labels, render_prompts
-from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
-from coresift.prompting.templates import ClickTemplates, PromptTemplates
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from coresift.doors import opened_when_used
+
+if TYPE_CHECKING:
+    from coresift.foundation import tokenise
+    from coresift.prompting.layouts import SequenceLayout
+    from coresift.prompting.rendering import check_labels, render_prompts
+    from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
+    from coresift.prompting.templates import ClickTemplates, PromptTemplates
+else:
+    __getattr__ = opened_when_used(__name__)
 
 __all__ = [
     "LONGEST_RESPONSE",

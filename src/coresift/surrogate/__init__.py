@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
-from coresift.surrogate.din import Din, DinConfig
-from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
-from coresift.surrogate.exporting import (
-    OF_IMPRESSIONS,
-    Surrogate,
-    din_states,
-    item_vectors,
-    load_surrogate,
-    save_surrogate,
-    surrogate_fingerprint,
-    surrogate_states,
-)
-from coresift.surrogate.options import SurrogateOptions
-from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
-from coresift.surrogate.sample_batches import (
-    ClickBatches,
-    SurrogateBatches,
-    influence_batches,
-    sample_losses,
-    surrogate_batches,
-)
-from coresift.surrogate.sasrec import SasRec, SasRecConfig
-from coresift.surrogate.training import TrainedSurrogate, train_surrogate
+from typing import TYPE_CHECKING
+
+from coresift.doors import opened_when_used
+
+if TYPE_CHECKING:
+    from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
+    from coresift.surrogate.din import Din, DinConfig
+    from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
+    from coresift.surrogate.exporting import (
+        OF_IMPRESSIONS,
+        Surrogate,
+        din_states,
+        item_vectors,
+        load_surrogate,
+        save_surrogate,
+        surrogate_fingerprint,
+        surrogate_states,
+    )
+    from coresift.surrogate.options import SurrogateOptions
+    from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
+    from coresift.surrogate.sample_batches import (
+        ClickBatches,
+        SurrogateBatches,
+        influence_batches,
+        sample_losses,
+        surrogate_batches,
+    )
+    from coresift.surrogate.sasrec import SasRec, SasRecConfig
+    from coresift.surrogate.training import TrainedSurrogate, train_surrogate
+else:
+    __getattr__ = opened_when_used(__name__)
 
 __all__ = [
     "OF_IMPRESSIONS",
