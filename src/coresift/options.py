@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from typing_extensions import Doc
 
 _BOUNDS: Mapping[type, tuple[str, Callable[[Any, Any], bool], str]] = {
@@ -24,6 +24,7 @@ _BOUNDS: Mapping[type, tuple[str, Callable[[Any, Any], bool], str]] = {
     Gt: ("gt", lambda value, bound: value > bound, "above"),
     Le: ("le", lambda value, bound: value <= bound, "at most"),
     Lt: ("lt", lambda value, bound: value < bound, "below"),
+    MultipleOf: ("multiple_of", lambda value, bound: value % bound == 0, "a multiple of"),
 }
 
 

@@ -11,7 +11,6 @@ import torch
 from coresift.foundation import SemanticIdOptions, learn_semantic_ids
 from coresift.foundation.residual_quantiser import ResidualQuantiser, train_quantiser
 from coresift.foundation.semantic_ids import with_spread_last_codes
-from coresift.pipelines.foundation.params import SemanticIdParameters
 from coresift.storage import SCHEMAS
 
 QUICK = SemanticIdOptions(levels=2, codebook_size=8, latent=8, steps=200, batch_size=64)
@@ -92,10 +91,6 @@ def test_dead_codes_come_back_to_life():
 def test_one_text_for_all_items_is_refused():
     with pytest.raises(ValueError, match="at least two different item texts"):
         learn_semantic_ids({"item_id": torch.arange(3), "vector": torch.ones(3, 4)})
-
-
-def test_parameters_are_the_library_s_defaults():
-    assert SemanticIdOptions(**SemanticIdParameters().model_dump()) == SemanticIdOptions()
 
 
 def test_the_table_is_sorted_and_small_integers():

@@ -122,5 +122,5 @@ def test_one_title_is_too_few(items, tmp_path):
 
 
 def test_hidden_size_must_fit_the_heads():
-    with pytest.raises(ValueError, match="hidden_size is 100: use a multiple of 32"):
+    with pytest.raises(ValueError, match="hidden_size is 100: it must be at least 32 and a multiple of 32"):
         SmallModelOptions(hidden_size=100)

@@ -7,7 +7,6 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from recommender_cases import items_table, prompts_table, small_base_model
 
-from coresift.finetuning import FineTuningOptions
 from coresift.parameters import (
     AdapterParameters,
     DataDirectory,
@@ -27,7 +26,6 @@ from coresift.storage import Tensors, empty_table
 
 
 def test_parameters_are_the_library_s_defaults():
-    assert FineTuningOptions(**FinetuningParameters().model_dump()) == FineTuningOptions()
     assert AdapterOptions(**AdapterParameters().model_dump()) == AdapterOptions()
     assert RecLoraConfig(**PersonalizationParameters().model_dump(exclude={"enabled"})) == RecLoraConfig()
 

@@ -6,15 +6,14 @@ from typing import get_type_hints
 import pyarrow as pa
 import pytest
 import torch
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
-from coresift.foundation import SmallModelOptions, load_body
+from coresift.foundation import load_body
 from coresift.parameters import DataDirectory, Device, Dtype, RecommenderParameters, Seed, Threads
 from coresift.pipelines.foundation import create_pipeline, nodes
-from coresift.pipelines.foundation.params import FoundationParameters, SmallModelParameters
+from coresift.pipelines.foundation.params import FoundationParameters
 from coresift.storage import SCHEMAS
 
 SMALL = {"hidden_size": 32, "n_layers": 1, "training_steps": 2, "tokens_per_step": 128}
@@ -73,12 +72,6 @@ def test_names_stay_as_in_the_catalog():
     assert pipeline.inputs() == {"items", *(f"params:{name}" for name in names)}
     assert {node.name for node in pipeline.nodes} == {"foundation.build_base_model", "foundation.embed_item_texts"}
     assert all(get_type_hints(node.func) and node.func.__doc__ for node in pipeline.nodes)
-
-
-def test_defaults_are_the_librarys_and_the_files(project_root):
-    assert SmallModelOptions(**SmallModelParameters().model_dump()) == SmallModelOptions()
-    written = yaml.safe_load((project_root / "conf/base/parameters/foundation.yml").read_text())["foundation"]
-    assert written == FoundationParameters().model_dump()
 
 
 @pytest.mark.parametrize("wrong", [{"modle": "x"}, {"small_model": {"hidden_size": 100}}, {"text_dimensions": 0}])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
-from coresift.corpus import IngestionOptions, Source, embedded_corpus
+from coresift.corpus import Source, embedded_corpus
 from coresift.parameters import DataDirectory, Seed, Threads
 from coresift.pipelines.ingestion import create_pipeline
 from coresift.pipelines.ingestion.params import IngestionParameters
@@ -44,15 +43,6 @@ def test_raw_tables_in_and_contracts_out(tmp_path):
         name: samples["split"].to_pylist().count(number) for name, number in {"train": 0, "valid": 1, "test": 2}.items()
     }
     assert json.loads(json.dumps(report)) == report
-
-
-def test_defaults_agree_between_file_model_and_library():
-    file = yaml.safe_load((CONF / "base/parameters/ingestion.yml").read_text())["ingestion"]
-    defaults = IngestionParameters().model_dump()
-    assert file == defaults
-    library = asdict(IngestionOptions())
-    assert {name: library[name] for name in defaults} == defaults
-    assert set(library) - set(defaults) == {"threads", "seed"}
 
 
 def test_the_test_environment_only_overrides_known_parameters():

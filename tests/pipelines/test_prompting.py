@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import asdict
-from inspect import signature
 from typing import get_type_hints
 
 import pyarrow as pa
 import pytest
 import torch
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
@@ -16,7 +13,6 @@ from coresift.foundation import SmallModelOptions, build_base_model
 from coresift.parameters import RecommenderParameters
 from coresift.pipelines.prompting import create_pipeline
 from coresift.pipelines.prompting.params import PromptingParameters
-from coresift.prompting import ClickTemplates, PromptTemplates, render_prompts
 from coresift.storage import SCHEMAS
 
 TINY = SmallModelOptions(hidden_size=32, n_layers=1, training_steps=1, tokens_per_step=128)
@@ -55,18 +51,6 @@ def test_node_is_described_and_typed():
     assert node.name == "prompting.render_prompts"
     assert get_type_hints(node.func)["parameters"] is PromptingParameters
     assert node.func.__doc__
-
-
-def test_defaults_are_the_librarys_and_the_files(project_root):
-    parameters = PromptingParameters().model_dump()
-    written = yaml.safe_load((project_root / "conf/base/parameters/prompting.yml").read_text())["prompting"]
-    assert written == parameters
-    assert parameters.pop("templates") == asdict(PromptTemplates())
-    assert parameters.pop("click_templates") | {"answers": RecommenderParameters().yes_no.answers} == asdict(
-        ClickTemplates()
-    )
-    options = signature(render_prompts).parameters
-    assert parameters == {name: options[name].default for name in parameters}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from coresift.doors import opened_when_used
 if TYPE_CHECKING:
     from coresift.corpus.corpus_figure import plot_corpus
     from coresift.corpus.ingestion import Ingested, ingest, ingest_to_files
-    from coresift.corpus.options import IngestionOptions
+    from coresift.corpus.options import CorpusOptions, IngestionOptions
     from coresift.corpus.simulation import EmbeddedCorpus, embedded_corpus
     from coresift.corpus.sources.readers import FORMATS
     from coresift.corpus.sources.source import Source, open_source
@@ -18,6 +18,7 @@ else:
 
 __all__ = [
     "FORMATS",
+    "CorpusOptions",
     "EmbeddedCorpus",
     "Ingested",
     "IngestionOptions",

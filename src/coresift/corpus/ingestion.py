@@ -6,7 +6,7 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from coresift.corpus.corpus_report import check_labels, check_samples, describe_
 from coresift.corpus.engines.duckdb_engine import open_duckdb
 from coresift.corpus.engines.engine import WORK_PREFIX, Engine
 from coresift.corpus.engines.spark_engine import open_spark
-from coresift.corpus.options import IngestionOptions
+from coresift.corpus.options import IngestionOptions, SplitMethod
 from coresift.corpus.reduction import reduced
-from coresift.corpus.sampling.samples import SampleOptions, make_samples
-from coresift.corpus.sampling.splits import Cutoffs, SplitMethod, choose_split, with_splits
+from coresift.corpus.sampling.samples import make_samples
+from coresift.corpus.sampling.splits import Cutoffs, choose_split, with_splits
 from coresift.corpus.sources.source import Source, check_apart
 from coresift.storage import SCHEMAS, discard_left_overs, locked, replace
 
@@ -148,8 +148,7 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
     known_users = number_users(rows, profiles.rows, engine, numeric=log.integer_users)
     numbered = engine.materialise(_numbered(rows, known_users, engine, split, options))
     n_items = engine.count(catalogue.rows)
-    sample_options = SampleOptions(**{entry.name: getattr(options, entry.name) for entry in fields(SampleOptions)})
-    samples = make_samples(numbered, engine, sample_options, n_items=n_items)
+    samples = make_samples(numbered, engine, options, n_items=n_items)
     made = engine.materialise(samples.rows)
     splits = describe_splits(numbered, made, engine)
     check_samples(splits, log.source.label, method=split, min_history=options.min_history)

@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Lt
+from typing_extensions import Doc
 
 
 @dataclass(frozen=True)
 class FineTuningOptions:
-    """Settings of the training loop.
+    """Settings of the training loop."""
 
-    Attributes:
-        epochs: Passes over the training samples.
-        min_steps: Fewest steps: a coreset of few batches is passed more often than ``epochs``.
-        batch_size: Samples a step sees at once; in-batch negatives come from among them.
-        length_grouping: Batches of samples of similar length, so that little is computed on padding.
-        gradient_accumulation: Batches whose gradients are added before the weights move.
-        learning_rate: Highest learning rate of AdamW.
-        warmup_share: Share of the steps over which the rate rises; then it falls linearly to zero.
-        weight_decay: Decoupled weight decay.
-        max_gradient_norm: Gradients are scaled down to this L2 norm; 0 leaves them.
-        validation_samples: Validation prompts, drawn at random, whose loss is logged; 0 for none.
-        patience: Validations without improvement before training stops and the best weights return; 0 for never.
-        gradient_checkpointing: Compute the hidden states again on the way back instead of keeping them: less memory for
-            a third more time.
-        checkpoint_steps: Most steps between checkpoints (and validations); a short run has four.
-        merge: Also write the base model with the adapter merged in.
-    """
-
-    epochs: int = 4
-    min_steps: int = 128
-    batch_size: int = 32
-    length_grouping: bool = True
-    gradient_accumulation: int = 1
-    learning_rate: float = 2e-3
-    warmup_share: float = 0.05
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 1.0
-    validation_samples: int = 512
-    patience: int = 0
-    gradient_checkpointing: bool = False
-    checkpoint_steps: int = 200
-    merge: bool = False
+    epochs: Annotated[int, Ge(1), Doc("Passes over the training samples.")] = 4
+    min_steps: Annotated[int, Ge(1), Doc("Fewest steps: a coreset of few batches is passed more often.")] = 128
+    batch_size: Annotated[int, Ge(1), Doc("Samples a step sees at once; they are each other's negatives.")] = 32
+    length_grouping: Annotated[
+        bool, Doc("Batches of samples of similar length, so that little is computed on padding.")
+    ] = True
+    gradient_accumulation: Annotated[int, Ge(1), Doc("Batches whose gradients are added before the weights move.")] = 1
+    learning_rate: Annotated[float, Gt(0), Doc("Highest learning rate of AdamW.")] = 2e-3
+    warmup_share: Annotated[
+        float, Ge(0), Lt(1), Doc("Share of the steps over which the rate rises; then it falls linearly to zero.")
+    ] = 0.05
+    weight_decay: Annotated[float, Ge(0), Doc("Decoupled weight decay of AdamW.")] = 0.0
+    max_gradient_norm: Annotated[float, Ge(0), Doc("Gradients are scaled down to this L2 norm; 0: never.")] = 1.0
+    validation_samples: Annotated[
+        int, Ge(0), Doc("Validation prompts, drawn at random, whose loss is logged; 0: none.")
+    ] = 512
+    patience: Annotated[
+        int, Ge(0), Doc("Validations without gain before training stops and the best weights return; 0: never.")
+    ] = 0
+    gradient_checkpointing: Annotated[
+        bool, Doc("Compute hidden states again on the way back: less memory for a third more time.")
+    ] = False
+    checkpoint_steps: Annotated[
+        int, Ge(1), Doc("Most steps between checkpoints and validations; a short run has four.")
+    ] = 200
+    merge: Annotated[bool, Doc("Also save the base model with the adapter merged in.")] = False

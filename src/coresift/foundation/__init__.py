@@ -20,16 +20,17 @@ if TYPE_CHECKING:
         without_progress_bars,
     )
     from coresift.foundation.model_checks import check_base_model
+    from coresift.foundation.options import FoundationOptions, SemanticIdOptions, SmallModelOptions
     from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
     from coresift.foundation.quantisation import check_four_bits
-    from coresift.foundation.residual_quantiser import SemanticIdOptions
     from coresift.foundation.semantic_ids import learn_semantic_ids
-    from coresift.foundation.small_llama import SmallModelOptions, check_small_model
+    from coresift.foundation.small_llama import check_small_model
     from coresift.foundation.vectors import item_text_vectors, text_vectors
 else:
     __getattr__ = opened_when_used(__name__)
 
 __all__ = [
+    "FoundationOptions",
     "SemanticIdOptions",
     "SmallModelOptions",
     "base_model_fingerprint",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from sklearn.cluster import KMeans
@@ -12,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from coresift.compute import one_openmp_thread, progress_bar
+from coresift.foundation.options import SemanticIdOptions
 
 _HIDDEN_FACTOR = 4
 _WARM_UP_SHARE = 0.25
@@ -19,30 +19,6 @@ _WARM_UP_SHARE = 0.25
 _STEPS_BETWEEN_REVIVALS = 20
 _START_ROWS = 20_000
 """Vectors that k-means starts from at most."""
-
-
-@dataclass(frozen=True)
-class SemanticIdOptions:
-    """Shape and training of the quantiser.
-
-    Attributes:
-        levels: Codes per vector.
-        codebook_size: Codes of a level; 0 takes the power of two nearest to the root of the number of vectors, which
-            leaves room for all and still lets items share codes.
-        latent: Width of what is quantised.
-        steps: Steps of the optimiser.
-        batch_size: Vectors of one step.
-        learning_rate: Step size of AdamW.
-        commitment: Weight of the pull that keeps the encoder near its codes (beta of VQ-VAE, arXiv 1711.00937).
-    """
-
-    levels: int = 3
-    codebook_size: int = 0
-    latent: int = 32
-    steps: int = 600
-    batch_size: int = 512
-    learning_rate: float = 3e-3
-    commitment: float = 0.25
 
 
 class ResidualQuantiser(nn.Module):

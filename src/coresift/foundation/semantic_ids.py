@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from coresift.foundation.residual_quantiser import SemanticIdOptions, train_quantiser
+from coresift.foundation.options import SemanticIdOptions
+from coresift.foundation.residual_quantiser import train_quantiser
 from coresift.storage import SCHEMAS, rows_of_items
 
 logger = logging.getLogger(__name__)

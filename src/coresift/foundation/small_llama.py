@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from coresift.compute import progress_bar
 from coresift.foundation.catalogue_text import CatalogueText
+from coresift.foundation.options import HEAD_SIZE, SmallModelOptions
 from coresift.foundation.plain_tokens import tokenise
 
 logger = logging.getLogger(__name__)
@@ -21,38 +21,8 @@ logger = logging.getLogger(__name__)
 MAX_TOKENS = 512
 """Longest text the model takes."""
 _BLOCK_TOKENS = 128
-_HEAD_SIZE = 32
 _DOCUMENTS_AT_ONCE = 1024
 _WARM_UP_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class SmallModelOptions:
-    """Size and training of the small model; the defaults make 1.8 million parameters besides the embeddings.
-
-    Attributes:
-        vocabulary_size: Most tokens of the tokenizer.
-        hidden_size: Width of a token's vector, a multiple of 32.
-        n_layers: Transformer layers.
-        training_steps: Steps of the optimiser; they bound the training time on a catalogue of any size.
-        tokens_per_step: Tokens of one step.
-        learning_rate: Peak of the learning rate.
-        held_out_share: Share of the distinct titles that only measure.
-    """
-
-    vocabulary_size: int = 4096
-    hidden_size: int = 192
-    n_layers: int = 4
-    training_steps: int = 120
-    tokens_per_step: int = 2048
-    learning_rate: float = 3e-3
-    held_out_share: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.hidden_size % _HEAD_SIZE:
-            raise ValueError(
-                f"foundation.small_model.hidden_size is {self.hidden_size}: use a multiple of {_HEAD_SIZE}"
-            )
 
 
 def check_small_model(max_tokens: int) -> None:
@@ -97,7 +67,7 @@ def train_language_model(
 
 
 def _fresh_model(tokenizer: PreTrainedTokenizerFast, options: SmallModelOptions, random_state: int) -> LlamaForCausalLM:
-    n_heads = options.hidden_size // _HEAD_SIZE
+    n_heads = options.hidden_size // HEAD_SIZE
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=options.hidden_size,

@@ -9,16 +9,18 @@ from coresift.doors import opened_when_used
 if TYPE_CHECKING:
     from coresift.foundation import tokenise
     from coresift.prompting.layouts import SequenceLayout
+    from coresift.prompting.options import ClickQuestion, ClickTemplates, PromptingOptions, PromptTemplates
     from coresift.prompting.rendering import check_labels, render_prompts
     from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
-    from coresift.prompting.templates import ClickTemplates, PromptTemplates
 else:
     __getattr__ = opened_when_used(__name__)
 
 __all__ = [
     "LONGEST_RESPONSE",
+    "ClickQuestion",
     "ClickTemplates",
     "PromptTemplates",
+    "PromptingOptions",
     "SequenceLayout",
     "check_labels",
     "render_prompts",

@@ -16,9 +16,9 @@ from coresift.foundation import check_length, shorten
 from coresift.prompting.fitting import FittedPrompts, fit_prompts
 from coresift.prompting.histories import ItemFields
 from coresift.prompting.layouts import SequenceLayout
-from coresift.prompting.responses import LONGEST_RESPONSE, response_tokens, with_response_budget
+from coresift.prompting.options import ClickTemplates, PromptingOptions, PromptTemplates
+from coresift.prompting.responses import response_tokens, with_response_budget
 from coresift.prompting.retrieval import similar_histories
-from coresift.prompting.templates import ClickTemplates, PromptTemplates
 from coresift.prompting.wording import ClickWording, NextItemWording, Wording
 from coresift.storage import SCHEMAS, empty_table
 
@@ -100,11 +100,11 @@ def render_prompts(
     *,
     templates: PromptTemplates | ClickTemplates = PromptTemplates(),  # noqa: B008 - frozen
     users: pa.Table | None = None,
-    history_length: int = 8,
-    history_choice: Literal["recent", "similar"] = "recent",
-    history_order: Literal["newest_first", "oldest_first"] = "newest_first",
-    max_tokens: int = 128,
-    max_response_tokens: int = LONGEST_RESPONSE,
+    history_length: int = PromptingOptions.history_length,
+    history_choice: Literal["recent", "similar"] = PromptingOptions.history_choice,
+    history_order: Literal["newest_first", "oldest_first"] = PromptingOptions.history_order,
+    max_tokens: int = PromptingOptions.max_tokens,
+    max_response_tokens: int = PromptingOptions.max_response_tokens,
     item_text_vectors: Tensor | None = None,
 ) -> pa.Table:
     """Render every sample as prompt and response, and tokenise both once.

@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerBase
 
 from coresift.foundation import tokenise
 from coresift.prompting.layouts import SequenceLayout
+from coresift.prompting.options import PromptingOptions
 
-LONGEST_RESPONSE = 32
+LONGEST_RESPONSE = PromptingOptions.max_response_tokens
 """Tokens of a response where nothing else is said."""
 _BUDGET = b"max_response_tokens"
 

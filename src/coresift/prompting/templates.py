@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta
 
 from coresift.prompting.bounded_rendering import BoundedEnvironment
+from coresift.prompting.options import ClickQuestion, PromptTemplates
 
 FIELDS = {"item": "title, categories, text, rating", "target": "title, categories, text"}
 """Fields of the variables that are items."""
@@ -18,55 +17,6 @@ _FAILURES = (
     *(RecursionError, MemoryError),
 )
 """What expressions of a template raise."""
-
-
-@dataclass(frozen=True)
-class PromptTemplates:
-    """Jinja2 source of the three parts of a sample's text.
-
-    Attributes:
-        history_item: One item of the history; ``item`` has title, categories, text and rating (None if unknown).
-        prompt: What the model is asked; ``history`` is the list of rendered items, ``user`` the profile's columns.
-        response: What it shall answer; ``target`` has title, categories and text.
-    """
-
-    history_item: str = "{{ item.title }}"
-    prompt: str = "{{ history | join('; ') }}\nNext:\n"
-    response: str = "{{ target.title }}"
-
-    section: ClassVar[str] = "templates"
-    variables: ClassVar[dict[str, tuple[str, ...]]] = {
-        "history_item": ("item",),
-        "prompt": ("history", "user"),
-        "response": ("target",),
-    }
-    """Variables of each template. The prompt knows nothing of the target, so that it cannot give it away."""
-
-
-@dataclass(frozen=True)
-class ClickTemplates:
-    """What surrounds the data of a sample that asks whether one item will be liked (TALLRec, arXiv 2305.00447).
-
-    Attributes:
-        history_item: One item of the history; ``item`` has title, categories, text and rating (None if unknown).
-        prompt: What the model is asked; ``liked`` and ``disliked`` are lists of rendered items, ``candidate`` is the
-            item in question with title, categories and text, ``user`` the profile's columns.
-        like_rating: Lowest rating of an item that goes to ``liked``.
-        answers: The positive and the negative answer, verbatim.
-    """
-
-    history_item: str = "{{ item.title }}"
-    prompt: str = (
-        "Liked: {{ liked | join('; ') }}\nDisliked: {{ disliked | join('; ') }}\nLikes {{ candidate.title }}?\n"
-    )
-    like_rating: float = 4.0
-    answers: tuple[str, str] = ("Yes", "No")
-
-    section: ClassVar[str] = "click_templates"
-    variables: ClassVar[dict[str, tuple[str, ...]]] = {
-        "history_item": ("item",),
-        "prompt": ("liked", "disliked", "candidate", "user"),
-    }
 
 
 class CompiledTemplates:
@@ -79,7 +29,7 @@ class CompiledTemplates:
         ValueError: If a template is no valid Jinja2, or reads a variable that it does not have.
     """
 
-    def __init__(self, templates: PromptTemplates | ClickTemplates) -> None:
+    def __init__(self, templates: PromptTemplates | ClickQuestion) -> None:
         environment = BoundedEnvironment()
         self._section, self._variables = templates.section, templates.variables
         self._render = {name: self._compiled(environment, name, getattr(templates, name)) for name in self._variables}

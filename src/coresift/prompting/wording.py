@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from coresift.prompting.fitting import Render
 from coresift.prompting.histories import ItemFields, liked_items, rendered_histories, rendered_responses
-from coresift.prompting.templates import ClickTemplates, CompiledTemplates, PromptTemplates
+from coresift.prompting.options import ClickTemplates, PromptTemplates
+from coresift.prompting.templates import CompiledTemplates
 
 
 class Wording(ABC):

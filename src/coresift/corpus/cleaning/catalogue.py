@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -20,6 +19,7 @@ from coresift.corpus.cleaning.column_checks import (
 from coresift.corpus.cleaning.rejections import REASON, REPEATED, first_reason, kept, rejected
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
+from coresift.corpus.options import ItemText
 from coresift.corpus.sources.source import Source, open_source
 from coresift.corpus.spelling.values import (
     cleaned_path,
@@ -42,8 +42,6 @@ _ITEM_TYPES = {
     "title": (is_text, "text"),
     "category": (is_text_or_list, "text or lists of text"),
 }
-
-ItemText = Literal["title", "title_and_category"]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import ibis.expr.types as ir
 from ibis.backends import BaseBackend
-
-EngineName = Literal["duckdb", "spark"]
 
 WORK_PREFIX = ".coresift-steps-"
 """How the names of folders for intermediate data begin."""

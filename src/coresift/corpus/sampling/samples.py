@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import ibis.expr.types as ir
 
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
+from coresift.corpus.options import IngestionOptions
 from coresift.corpus.sampling.histories import bound_of, with_counts_before, with_histories
 from coresift.corpus.sampling.negatives import negative_targets
 from coresift.corpus.sampling.splits import SPLITS
-from coresift.corpus.sampling.targets import RankingTargets, click_targets, held_out_targets, training_targets
-
-SampleKind = RankingTargets | Literal["click"]
+from coresift.corpus.sampling.targets import click_targets, held_out_targets, training_targets
 
 _USERS = 2**31
 _USERS_PER_BUCKET = 256
-
-
-@dataclass(frozen=True)
-class SampleOptions:
-    """Which samples are made; see :class:`~coresift.corpus.options.IngestionOptions`."""
-
-    samples: SampleKind = "last"
-    min_history: int = 1
-    max_history: int = 0
-    positive_rating: float = 4.0
-    negatives: int = 0
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,7 +31,7 @@ class Samples:
     n_cut: int
 
 
-def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions, *, n_items: int) -> Samples:
+def make_samples(interactions: ir.Table, engine: Engine, options: IngestionOptions, *, n_items: int) -> Samples:
     """Make the samples of all splits.
 
     For ranking, a training sample has one target, and as history the training interactions before it; a validation
@@ -85,7 +71,7 @@ def make_samples(interactions: ir.Table, engine: Engine, options: SampleOptions,
     return Samples(numbered.drop("first_position", "seen_until", "n_history", "draw"), n_cut)
 
 
-def _click_targets(counted: ir.Table, options: SampleOptions, n_items: int) -> ir.Table:
+def _click_targets(counted: ir.Table, options: IngestionOptions, n_items: int) -> ir.Table:
     """Return impressions and, if asked for, items that their users have not met."""
     targets = _long_enough(click_targets(counted, options.positive_rating), options.min_history)
     if options.negatives == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -12,12 +11,12 @@ from coresift.corpus.cleaning.interaction_log import IN_ORDER, InteractionLog
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
 from coresift.corpus.engines.staging import SOURCE_ROW
+from coresift.corpus.options import SplitMethod
 from coresift.corpus.spelling.values import moment
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
 """Numbers of the splits."""
 
-SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
 BY_USER = ("per_user_time", "leave_one_out")
 """Methods that hold out each user's own latest interactions, whenever they were."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import ibis
 import ibis.expr.types as ir
 
+from coresift.corpus.options import RankingTargets
 from coresift.corpus.sampling.splits import SPLITS
-
-RankingTargets = Literal["last", "sliding_window", "all_prefixes"]
 
 
 def training_targets(counted: ir.Table, samples: RankingTargets, max_history: int) -> ir.Table:

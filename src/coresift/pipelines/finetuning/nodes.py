@@ -41,7 +41,7 @@ def fine_tune_on_coreset(
 ) -> tuple[Path, list[dict[str, float | int]], Figure]:
     """Tune a LoRA adapter, or a mixture of them per user, on the coreset's samples, each counted by its weight."""
     from coresift.compute import compute_facts, use_threads
-    from coresift.finetuning import FineTuningOptions, fine_tune, plot_loss_curve
+    from coresift.finetuning import fine_tune, plot_loss_curve
     from coresift.foundation import base_model_fingerprint
     from coresift.personalization import RecLoraConfig, SampleStates
     from coresift.recommenders import AdapterOptions, build_recommender, with_histories
@@ -71,7 +71,7 @@ def fine_tune_on_coreset(
         with_histories(prompts, samples),
         coreset=coreset,
         work_folder=work_folder(data_dir.root, "finetuning", prompts, samples, items, coreset, *settings),
-        options=FineTuningOptions(**parameters.model_dump()),
+        options=parameters,
         random_state=seed.root,
     )
     return tuned.folder, tuned.log, plot_loss_curve(tuned.log)

@@ -25,7 +25,7 @@ def build_base_model(
         model=parameters.model,
         random_state=seed.root,
         revision=parameters.revision,
-        small_model=foundation.SmallModelOptions(**parameters.small_model.model_dump()),
+        small_model=parameters.small_model,
     )
 
 
@@ -41,7 +41,7 @@ def embed_item_texts(
 ) -> tuple[TensorDict, Table]:
     """Turn the text of every item into a vector, and into codes where the recommender reads them."""
     from coresift.compute import use_threads
-    from coresift.foundation import SemanticIdOptions, item_text_vectors, learn_semantic_ids
+    from coresift.foundation import item_text_vectors, learn_semantic_ids
     from coresift.storage import empty_table
 
     use_threads(threads.root)
@@ -55,5 +55,4 @@ def embed_item_texts(
     )
     if recommender.name != "semantic_id":
         return vectors, empty_table("semantic_ids")
-    options = SemanticIdOptions(**parameters.semantic_ids.model_dump())
-    return vectors, learn_semantic_ids(vectors, options=options, random_state=seed.root)
+    return vectors, learn_semantic_ids(vectors, options=parameters.semantic_ids, random_state=seed.root)

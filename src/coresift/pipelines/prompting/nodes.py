@@ -30,7 +30,7 @@ def render_prompts(
         answers = recommender.yes_no.answers
         templates = prompting.ClickTemplates(**parameters.click_templates.model_dump(), answers=answers)
     else:
-        templates = prompting.PromptTemplates(**parameters.templates.model_dump())
+        templates = parameters.templates
     return prompting.render_prompts(
         samples,
         items,
