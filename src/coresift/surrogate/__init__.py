@@ -9,7 +9,7 @@ from coresift.doors import opened_when_used
 if TYPE_CHECKING:
     from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
     from coresift.surrogate.din import Din, DinConfig
-    from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
+    from coresift.surrogate.din_training import train_click_surrogate, train_din
     from coresift.surrogate.exporting import (
         OF_IMPRESSIONS,
         Surrogate,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         surrogate_fingerprint,
         surrogate_states,
     )
-    from coresift.surrogate.options import SurrogateOptions
+    from coresift.surrogate.options import DinOptions, OutOfFoldOptions, SurrogateModel, SurrogateOptions
     from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
     from coresift.surrogate.sample_batches import (
         ClickBatches,
@@ -45,6 +45,8 @@ __all__ = [
     "SasRecConfig",
     "Surrogate",
     "SurrogateBatches",
+    "OutOfFoldOptions",
+    "SurrogateModel",
     "SurrogateOptions",
     "TrainedSurrogate",
     "align_states",

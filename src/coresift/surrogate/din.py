@@ -8,7 +8,7 @@ own, so that a new user has a state as good as anyone's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import ClassVar
 
@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from coresift.ranking import list_lengths, list_rows, lists_from_rows, padded_lists
 from coresift.storage import places_of
+from coresift.surrogate.options import DinShape
 from coresift.surrogate.sample_scores import first_targets
+from coresift.surrogate.sasrec import Catalogue
 
 NO_ITEM = -1
 ROWS_AT_ONCE = 4096
@@ -31,29 +33,28 @@ RATING_PARTS = 2
 
 
 @dataclass(frozen=True)
-class DinConfig:
-    """Shape of the model.
+class ClickedCatalogue(Catalogue):
+    """What the data decides about the shape of the model.
 
     Attributes:
-        n_items: catalogue size M.
         profile: values of every profile column that have an embedding of their own, by column; any other value shares
             one.
         highest_rating: divides ratings.
-        dimension: width of item vectors.
-        hidden: width of the network's layers, and of the state.
-        n_layers: layers of the network.
-        max_length: newest items read of a history.
-        dropout: share of activations dropped while training.
     """
 
-    n_items: int
     profile: dict[str, list[str]] = field(default_factory=dict)
     highest_rating: float = 5.0
-    dimension: int = 32
-    hidden: int = 64
-    n_layers: int = 2
-    max_length: int = 60
-    dropout: float = 0.2
+
+
+@dataclass(frozen=True)
+class DinConfig(DinShape, ClickedCatalogue):
+    """Shape of the model: what the data decides, then what can be chosen."""
+
+    @classmethod
+    def of(cls, data: ClickedCatalogue, shape: DinShape) -> DinConfig:
+        """Return the shape for some data."""
+        chosen = {entry.name: getattr(shape, entry.name) for entry in fields(DinShape)}
+        return cls(data.n_items, data.profile, data.highest_rating, **chosen)
 
 
 @dataclass(frozen=True)

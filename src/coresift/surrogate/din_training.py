@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,31 +16,13 @@ from torch import Tensor
 
 from coresift.compute import progress_bar, resolve_device
 from coresift.surrogate.click_record import ClickRecord, Clicks
-from coresift.surrogate.din import Din, DinConfig, profile_values
+from coresift.surrogate.din import ClickedCatalogue, Din, DinConfig, profile_values
+from coresift.surrogate.options import DinOptions
 from coresift.surrogate.sequences import TRAIN
 from coresift.surrogate.training import TrainedSurrogate
 from coresift.surrogate.validation import VALID
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DinOptions:
-    """How DIN is trained.
-
-    Attributes:
-        epochs: most passes over the training samples.
-        patience: epochs without a better validation AUC after which training stops.
-        batch_size: samples of a step.
-        learning_rate: step size of AdamW.
-        weight_decay: decoupled weight decay of AdamW.
-    """
-
-    epochs: int = 12
-    patience: int = 2
-    batch_size: int = 512
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
 
 
 def train_din(
@@ -62,12 +44,12 @@ def train_din(
         options: how to train.
         random_state: seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        shape: fields of `DinConfig`.
+        shape: options that differ from those.
 
     Raises:
         ValueError: the training or validation samples hold only one label.
     """
-    given = asdict(options or DinOptions()) | shape
+    given = asdict(replace(options or DinOptions(), **shape))  # type: ignore[arg-type]
     trained = train_click_surrogate(samples, users, n_items, random_state=random_state, device=device, **given)
     return trained.model, trained.metrics
 
@@ -89,7 +71,7 @@ def train_click_surrogate(
         n_items: catalogue size M.
         random_state: seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        options: fields of `DinOptions`, and those of `DinConfig` that shape the model.
+        options: fields of `DinOptions`.
 
     Returns:
         The model on the CPU, metrics, and the table `sample_scores`.
@@ -97,14 +79,14 @@ def train_click_surrogate(
     Raises:
         ValueError: the training or validation samples hold only one label.
     """
-    training = {entry.name: options.pop(entry.name) for entry in fields(DinOptions) if entry.name in options}
+    settings = DinOptions(**options)  # type: ignore[arg-type]
     highest = pc.max(pc.list_flatten(samples["history_ratings"])).as_py() or 1.0
-    config = DinConfig(n_items, profile_values(users), float(highest), **options)  # type: ignore[arg-type]
+    config = DinConfig.of(ClickedCatalogue(n_items, profile_values(users), float(highest)), settings)
     record = ClickRecord(*(_both_labels(samples, users, config, split) for split in (TRAIN, VALID)))
     with torch.random.fork_rng():
         torch.manual_seed(random_state)
         model = Din(config).to(resolve_device(device))
-        history, seconds = _fit(model, record, DinOptions(**training))  # type: ignore[arg-type]
+        history, seconds = _fit(model, record, settings)
     logger.info("DIN kept from epoch %d of %d.", _best_epoch(history), len(history))
     model = model.cpu().eval()
     return TrainedSurrogate(model, _metrics(model, record, history), record.table(model), seconds)

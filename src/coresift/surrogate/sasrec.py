@@ -10,7 +10,7 @@ the latest interactions, whose targets are the most recent. Counted from the old
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coresift.ranking import Lists, list_lengths, padded_lists
+from coresift.surrogate.options import SasRecShape
 
 Positions = tuple[Tensor, Tensor]
 """Row and column of every position asked for, (P,) each."""
@@ -27,24 +28,24 @@ START = 0
 
 
 @dataclass(frozen=True)
-class SasRecConfig:
-    """Shape of the model.
+class Catalogue:
+    """What the data decides about the shape of a surrogate.
 
     Attributes:
         n_items: catalogue size M; item id i is token i + 1.
-        dimension: width of states and item vectors.
-        n_blocks: transformer blocks.
-        n_heads: attention heads; they divide `dimension`.
-        max_length: tokens read at most, the newest ones.
-        dropout: share of activations dropped while training.
     """
 
     n_items: int
-    dimension: int = 64
-    n_blocks: int = 2
-    n_heads: int = 2
-    max_length: int = 50
-    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class SasRecConfig(SasRecShape, Catalogue):
+    """Shape of the model: the size of the catalogue, then what can be chosen."""
+
+    @classmethod
+    def of(cls, n_items: int, shape: SasRecShape) -> SasRecConfig:
+        """Return the shape for a catalogue of `n_items`."""
+        return cls(n_items, **{entry.name: getattr(shape, entry.name) for entry in fields(SasRecShape)})
 
 
 class CausalSelfAttention(nn.Module):

@@ -21,7 +21,7 @@ from coresift.surrogate.item_text import settle_text, use_item_text
 from coresift.surrogate.objectives import CatalogueLoss
 from coresift.surrogate.options import SurrogateOptions
 from coresift.surrogate.sample_scores import TrainingRecord
-from coresift.surrogate.sasrec import SasRec
+from coresift.surrogate.sasrec import SasRec, SasRecConfig
 from coresift.surrogate.sequences import training_sequences
 from coresift.surrogate.validation import Validation
 
@@ -155,7 +155,7 @@ class _Training:
         self.validation = Validation(samples, options.validation_users, random_state)
         counts = np.bincount(self.sequences.targets, minlength=n_items)
         generator = torch.Generator().manual_seed(random_state)
-        self.model = SasRec(options.model(n_items))
+        self.model = SasRec(SasRecConfig.of(n_items, options))
         self.model.initialise(generator)
         use_item_text(
             self.model, options.item_text, item_text_vectors, known=torch.from_numpy(counts > 0), generator=generator
