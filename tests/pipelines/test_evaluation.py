@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from recommender_cases import items_table, prompts_table, small_base_model
@@ -22,7 +20,6 @@ WITH_PRIORS = [
     *("tuned", "tuned+prior", "tuned+prior+surrogate", "untuned", "untuned+prior", "untuned+prior+surrogate"),
     *("surrogate", "surrogate+prior", "most_popular", "popular_recently", "item_knn"),
 ]
-CONF = Path(__file__).parents[2] / "conf"
 
 
 def fresh_adapter(base_model, items, folder):
@@ -68,12 +65,6 @@ def world(tmp_path):
         "params:threads": Threads(1),
         "params:seed": Seed(0),
     }
-
-
-def test_defaults_agree_between_file_and_model():
-    file = yaml.safe_load((CONF / "base/parameters/evaluation.yml").read_text())["evaluation"]
-    assert file == EvaluationParameters().model_dump()
-    EvaluationParameters(**yaml.safe_load((CONF / "test/parameters/evaluation.yml").read_text())["evaluation"])
 
 
 def run(pipeline, data):

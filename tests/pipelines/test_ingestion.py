@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
@@ -15,7 +13,6 @@ from coresift.pipelines.ingestion import create_pipeline
 from coresift.pipelines.ingestion.params import IngestionParameters
 from coresift.storage import read_table
 
-CONF = Path(__file__).parents[2] / "conf"
 OUTPUTS = {"interactions", "items", "users", "samples", "rejected_rows", "ingestion_report", "corpus_overview"}
 SHARED = {"params:ingestion", "params:threads", "params:seed", "params:data_dir"}
 
@@ -43,11 +40,6 @@ def test_raw_tables_in_and_contracts_out(tmp_path):
         name: samples["split"].to_pylist().count(number) for name, number in {"train": 0, "valid": 1, "test": 2}.items()
     }
     assert json.loads(json.dumps(report)) == report
-
-
-def test_the_test_environment_only_overrides_known_parameters():
-    override = yaml.safe_load((CONF / "test/parameters/ingestion.yml").read_text())["ingestion"]
-    assert IngestionParameters(**override) != IngestionParameters()
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,8 @@ import sys
 import typing
 from pathlib import Path
 
-import pytest
-import yaml
 from kedro.framework.project import configure_project, pipelines
 from pydantic import BaseModel
-
-from coresift.hooks import parameter_models
 
 HEAVY = ["torch", "transformers", "peft", "ot", "ibis", "sklearn", "matplotlib"]
 LIST_PIPELINES = """
@@ -65,16 +61,3 @@ def test_every_node_is_a_verb_phrase_with_one_sentence() -> None:
         first = (node.func.__doc__ or "").strip().splitlines()[0]
         assert first.endswith("."), f"{node.name}: the first docstring line is no sentence"
         assert node.namespace, f"{node.name} has no namespace"
-
-
-@pytest.mark.parametrize("name", [name for name in parameter_models() if name not in {"data_dir"}])
-def test_yaml_holds_every_default_of_the_model(project_root: Path, name: str) -> None:
-    folder = project_root / "conf" / "base" / "parameters"
-    file = folder / f"{name}.yml"
-    values = yaml.safe_load((file if file.exists() else folder / "shared.yml").read_text())[name]
-    model = parameter_models()[name]
-    if isinstance(values, dict):
-        assert model.model_validate(values) == model()
-        assert set(values) == set(model.model_fields), "the file shows every parameter"
-    else:
-        assert model.model_validate(values).model_dump() == values

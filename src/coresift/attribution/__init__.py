@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from coresift.attribution.gradient_measurement import measure_gradients, no_gradients
     from coresift.attribution.influence import InfluenceResult, influence_scores
     from coresift.attribution.lora_gradients import gradient_features, gradient_norms
+    from coresift.attribution.options import (
+        EmbeddingOptions,
+        GradientFeatureOptions,
+        GradientNormOptions,
+        InfluenceOptions,
+    )
     from coresift.attribution.projection import GradientProjection
     from coresift.attribution.text_embeddings import sample_embeddings
     from coresift.attribution.token_loss import NOT_SCORED, mean_token_loss
@@ -18,7 +24,11 @@ else:
 
 __all__ = [
     "NOT_SCORED",
+    "EmbeddingOptions",
+    "GradientFeatureOptions",
+    "GradientNormOptions",
     "GradientProjection",
+    "InfluenceOptions",
     "InfluenceResult",
     "gradient_features",
     "gradient_norms",

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from coresift.attribution.gradient_pass import BatchGradients, gradient_batches
 from coresift.attribution.lora_layers import chosen_linears
 from coresift.attribution.loss_batches import SampleLoss
+from coresift.attribution.options import GradientNormOptions
 from coresift.attribution.projection import GradientProjection
 from coresift.compute import progress_bar
 from coresift.storage import Shards, owned_folder
@@ -40,8 +41,8 @@ def measure_gradients(
     *,
     batches: MakeBatches,
     loss: SampleLoss,
-    parameters: str = "lora",
-    batch_size: int = 64,
+    parameters: str = GradientNormOptions.parameters,
+    batch_size: int = GradientNormOptions.batch_size,
     feature_dimensions: int | None = None,
     random_state: int = 0,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

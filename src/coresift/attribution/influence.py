@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from coresift.attribution.curvature import SOLVERS, Curvature
 from coresift.attribution.linear_gradients import Batches, HeldCalls, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
+from coresift.attribution.options import InfluenceOptions
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ def influence_scores(
     batches: Batches,
     target_batches: Batches,
     loss: SampleLoss,
-    curvature: str = "fisher",
-    damping: float | None = None,
-    solver: str = "cg",
+    curvature: str = InfluenceOptions.curvature,
+    damping: float | None = InfluenceOptions.damping,
+    solver: str = InfluenceOptions.solver,
 ) -> InfluenceResult:
     """Score every sample by target_gradient . (C + damping I)^-1 . gradient, over one Linear layer's weight.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
     from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
+    from coresift.evaluation.options import EvaluationOptions
     from coresift.evaluation.plots import plot_intervals
     from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, prior_tuning
     from coresift.evaluation.prior_rankings import SurrogateScores, rank_surrogate_with_prior, rank_with_priors
@@ -40,6 +41,7 @@ else:
 __all__ = [
     "KS",
     "METHODS",
+    "EvaluationOptions",
     "ModelOutputs",
     "PopularityPrior",
     "PriorTuning",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from coresift.evaluation.item_similarity import ItemSimilarity, NeighbourVotes
 from coresift.evaluation.masked_lists import rank_in_groups
+from coresift.evaluation.options import EvaluationOptions
 from coresift.ranking import Lists, padded_lists, top_items_from
 
 TRAIN, VALID = 0, 1
@@ -54,7 +55,7 @@ def item_knn(
     k: int,
     *,
     seen: Lists | None = None,
-    history_length: int = 10,
+    history_length: int = EvaluationOptions.knn_history_length,
 ) -> tuple[Tensor, Tensor]:
     """Rank by the summed cosine similarity to a user's latest items (item-based neighbours, Sarwar et al., 2001).
 

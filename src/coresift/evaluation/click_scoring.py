@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
+from coresift.evaluation.options import EvaluationOptions
 from coresift.evaluation.scoring import in_order_of, ordered_methods
 from coresift.ranking import PairedDifference, click_log_losses, click_metrics
 
@@ -25,7 +26,7 @@ Draws = dict[str, NDArray[np.float64]]
 
 
 def evaluate_clicks(
-    predictions: pa.Table, samples: pa.Table, *, n_resamples: int = 10_000, random_state: int = 0
+    predictions: pa.Table, samples: pa.Table, *, n_resamples: int = EvaluationOptions.n_resamples, random_state: int = 0
 ) -> tuple[dict[str, Any], pa.Table]:
     """Measure every method's probabilities on the test impressions.
 

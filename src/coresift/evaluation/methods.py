@@ -15,6 +15,7 @@ from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
 from coresift.evaluation.masked_lists import label_rankings, rank_in_groups, rankings_table
+from coresift.evaluation.options import EvaluationOptions
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
 from coresift.storage import rows_of, rows_of_items
@@ -94,7 +95,12 @@ def rows_of_prompts(users: pa.Table, prompts: pa.Table) -> pa.Array:
 
 
 def rank_baselines(
-    interactions: pa.Table, samples: pa.Table, n_items: int, *, k: int, knn_history_length: int = 10
+    interactions: pa.Table,
+    samples: pa.Table,
+    n_items: int,
+    *,
+    k: int,
+    knn_history_length: int = EvaluationOptions.knn_history_length,
 ) -> pa.Table:
     """Rank the catalogue by popularity, recent popularity and item neighbours for every test user.
 

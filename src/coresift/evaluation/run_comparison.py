@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from coresift.evaluation.options import EvaluationOptions
 from coresift.evaluation.summary import CLICK, method_label
 from coresift.ranking import PairedDifference, paired_bootstrap_columns
 from coresift.storage import read_table
@@ -27,7 +28,7 @@ def compare_runs(
     method: str = "tuned",
     against: str | None = None,
     masked: bool = True,
-    n_resamples: int = 10_000,
+    n_resamples: int = EvaluationOptions.n_resamples,
     random_state: int = 0,
 ) -> dict[str, Any]:
     """Compare the metrics of two runs on the same users by a paired bootstrap.

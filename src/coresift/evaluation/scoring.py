@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import METHODS, samples_to_test
+from coresift.evaluation.options import EvaluationOptions
 from coresift.ranking import (
     bootstrap_columns,
     list_rows,
@@ -34,7 +35,7 @@ def evaluate_rankings(
     samples: pa.Table,
     *,
     ks: Sequence[int] = KS,
-    n_resamples: int = 10_000,
+    n_resamples: int = EvaluationOptions.n_resamples,
     random_state: int = 0,
 ) -> tuple[Metrics, pa.Table]:
     """Measure every method on the same test users.

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
+from coresift.evaluation.options import EvaluationOptions
 from coresift.evaluation.scoring import first_items, in_order_of, ordered_methods
 from coresift.ranking import (
     bootstrap_columns,
@@ -32,8 +33,8 @@ def evaluate_slices(
     samples: pa.Table,
     interactions: pa.Table,
     *,
-    cold_below: int = 5,
-    n_resamples: int = 10_000,
+    cold_below: int = EvaluationOptions.cold_below,
+    n_resamples: int = EvaluationOptions.n_resamples,
     random_state: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure every method, history masked, on slices of users and of targets.
