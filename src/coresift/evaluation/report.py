@@ -22,8 +22,8 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
     """Return the report as a string of HTML with style and plots inside.
 
     Args:
-        metrics: the document of `evaluate_rankings` or `evaluate_clicks`; the tuned model must be among its methods.
-        facts: what the run was, by name, for the reader.
+        metrics: The document of `evaluate_rankings` or `evaluate_clicks`; the tuned model must be among its methods.
+        facts: What the run was, by name, for the reader.
     """
     environment = Environment(
         loader=PackageLoader("coresift.evaluation", "."),
