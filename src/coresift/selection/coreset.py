@@ -21,12 +21,12 @@ ExportFormat: TypeAlias = Literal["messages", "prompt_completion"]
 
 
 def coreset_table(pool: CandidatePool, selector: Selector, name: str) -> pa.Table:
-    """The selected samples, ordered by id.
+    """Return the selected samples, ordered by id.
 
     Args:
-        pool: the pool that the selector was fitted to.
-        selector: a fitted selector.
-        name: what the column `selector` says.
+        pool: The pool that the selector was fitted to.
+        selector: A fitted selector.
+        name: What the column `selector` says.
 
     Returns:
         A table with the schema of `coreset`; rank 0 was chosen first.
@@ -39,7 +39,7 @@ def whole_pool_table(pool: CandidatePool) -> pa.Table:
     """Every candidate with weight 1, for training without selection.
 
     Args:
-        pool: the candidates.
+        pool: The candidates.
 
     Returns:
         A table with the schema of `coreset`, ranked by id and without scores.
@@ -49,18 +49,18 @@ def whole_pool_table(pool: CandidatePool) -> pa.Table:
 
 
 def export_records(coreset: pa.Table, prompts: pa.Table, export_format: str = "messages") -> list[dict[str, Any]]:
-    """The coreset's prompts and responses, best sample first.
+    """Return the coreset's prompts and responses, best sample first.
 
     Args:
-        coreset: the table `coreset`.
-        prompts: the table `prompts`, which holds every sample of the coreset.
+        coreset: The table `coreset`.
+        prompts: The table `prompts`, which holds every sample of the coreset.
         export_format: "messages" (one user and one assistant message) or "prompt_completion".
 
     Returns:
         One record per sample, as TRL and LLaMA-Factory read them from JSON lines.
 
     Raises:
-        ValueError: if the format is unknown or a sample has no prompt.
+        ValueError: If the format is unknown or a sample has no prompt.
     """
     if export_format not in get_args(ExportFormat):
         raise ValueError(f"export_format is '{export_format}': use one of {', '.join(get_args(ExportFormat))}.")
@@ -94,9 +94,9 @@ class Coreset:
     """A chosen coreset.
 
     Attributes:
-        table: the table `coreset`.
+        table: The table `coreset`.
         positions: (n,) positions in the pool.
-        report: figures for people.
+        report: Figures for people.
     """
 
     table: pa.Table
@@ -114,18 +114,18 @@ def selector_of(
     state_clusters: int = 0,
     **options: Any,  # noqa: ANN401
 ) -> Selector:
-    """The selector of a name, with what all share where it takes it.
+    """Return the selector of a name, with what all share where it takes it.
 
     Args:
-        method: a key of `SELECTORS`.
-        budget: how many candidates to select.
-        random_state: seed of the selector's draws.
-        device: device of selectors that compute on one.
-        state_clusters: clusters of surrogate states that each get a part of the budget; 0 for none.
-        options: further parameters of the selector.
+        method: A key of `SELECTORS`.
+        budget: How many candidates to select.
+        random_state: Seed of the selector's draws.
+        device: Device of selectors that compute on one.
+        state_clusters: Clusters of surrogate states that each get a part of the budget; 0 for none.
+        options: Further parameters of the selector.
 
     Raises:
-        ValueError: if the method is unknown.
+        ValueError: If the method is unknown.
     """
     if method not in SELECTORS:
         raise ValueError(f"unknown selection.method '{method}': choose one of {', '.join([*SELECTORS, ALL])}.")
@@ -149,22 +149,22 @@ def choose(
     state_clusters: int = 0,
     **options: Any,  # noqa: ANN401
 ) -> Coreset:
-    """Fits the selector of a name to a pool.
+    """Fit the selector of a name to a pool.
 
     Args:
-        pool: the candidates.
-        method: a key of `SELECTORS`, or "all" for every candidate with weight 1.
-        budget: how many candidates to select; "all" ignores it.
-        random_state: seed of the selector's draws.
-        device: device of selectors that compute on one.
-        state_clusters: clusters of surrogate states that each get a part of the budget; 0 for none.
-        options: further parameters of the selector.
+        pool: The candidates.
+        method: A key of `SELECTORS`, or "all" for every candidate with weight 1.
+        budget: How many candidates to select; "all" ignores it.
+        random_state: Seed of the selector's draws.
+        device: Device of selectors that compute on one.
+        state_clusters: Clusters of surrogate states that each get a part of the budget; 0 for none.
+        options: Further parameters of the selector.
 
     Returns:
         The coreset with its report.
 
     Raises:
-        ValueError: if the method is unknown, or as the selector raises.
+        ValueError: If the method is unknown, or as the selector raises.
     """
     if method == ALL:
         report = {"method": ALL, "candidates": len(pool), "selected": len(pool)}

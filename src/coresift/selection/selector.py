@@ -32,8 +32,8 @@ class Selection:
         indices: (n,) distinct positions in the pool, best first.
         scores: (T,) higher is better, NaN where not computed; None where none is.
         weights: (n,) weight of each selected sample, mean 1; None for equal weights.
-        is_prefix_valid: whether the first m samples are what the method would choose for a budget of m.
-        figures: what a report should say.
+        is_prefix_valid: Whether the first m samples are what the method would choose for a budget of m.
+        figures: What a report should say.
     """
 
     indices: NDArray[np.int64]
@@ -50,12 +50,12 @@ class Selector(BaseEstimator, ABC):
     section of `selection.options` is derived from it.
 
     Attributes:
-        handled_elsewhere: options that are no parameters of the method: other parameters decide about them, or nobody
+        handled_elsewhere: Options that are no parameters of the method: other parameters decide about them, or nobody
             but the caller can know them.
         selected_indices_: (n,) positions in the pool, in rank order.
         scores_: (T,) score of every candidate, higher is better, NaN where not computed.
         weights_: (n,) weights of the selected samples in fine-tuning, mean 1.
-        diagnostics_: figures for the report; "prefix" says whether a prefix is a valid smaller coreset.
+        diagnostics_: Figures for the report; "prefix" says whether a prefix is a valid smaller coreset.
     """
 
     handled_elsewhere: ClassVar[tuple[str, ...]] = ("budget", "random_state", "device")
@@ -71,18 +71,18 @@ class Selector(BaseEstimator, ABC):
         return ()
 
     def fit(self, pool: CandidatePool, y: None = None) -> Self:
-        """Selects from a pool.
+        """Select from a pool.
 
         Args:
-            pool: the candidates and their features.
-            y: ignored; present for scikit-learn.
+            pool: The candidates and their features.
+            y: Ignored; present for scikit-learn.
 
         Returns:
             The selector itself, with its results.
 
         Raises:
-            ValueError: if the budget does not fit the pool, or an option is out of range.
-            MissingInputError: if the pool lacks a feature; the message names the pipeline that makes it.
+            ValueError: If the budget does not fit the pool, or an option is out of range.
+            MissingInputError: If the pool lacks a feature; the message names the pipeline that makes it.
         """
         if self.budget < 1:
             raise ValueError(f"budget {self.budget} < 1: raise selection.budget.")
@@ -100,26 +100,26 @@ class Selector(BaseEstimator, ABC):
 
     @abstractmethod
     def _select(self, pool: CandidatePool) -> Selection:
-        """Chooses `budget` candidates of a pool that holds at least as many."""
+        """Choose `budget` candidates of a pool that holds at least as many."""
 
 
 def both_sides(name: str) -> tuple[str, str]:
-    """The names of a feature of the candidates and of the validation samples."""
+    """Return the names of a feature of the candidates and of the validation samples."""
     return name, f"validation_{name}"
 
 
 def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDArray, NDArray]:
-    """The rows of a representation on both sides.
+    """Return the rows of a representation on both sides.
 
     Args:
-        pool: the candidates.
+        pool: The candidates.
         representation: "embedding", "gradient_feature" or "state".
 
     Returns:
         (T, d) candidates and (V, d) validation samples.
 
     Raises:
-        MissingInputError: if the pool lacks it.
+        MissingInputError: If the pool lacks it.
     """
     train, valid = both_sides(representation)
     return pool.require(train), pool.require(valid)
@@ -129,7 +129,7 @@ class ScoreSelector(Selector):
     """Takes the candidates of the highest score; a prefix is the selection for a smaller budget.
 
     Attributes:
-        random_state: decides between equal scores.
+        random_state: Decides between equal scores.
     """
 
     random_state: int

@@ -37,9 +37,9 @@ class ClickedCatalogue(Catalogue):
     """What the data decides about the shape of the model.
 
     Attributes:
-        profile: values of every profile column that have an embedding of their own, by column; any other value shares
+        profile: Values of every profile column that have an embedding of their own, by column; any other value shares
             one.
-        highest_rating: divides ratings.
+        highest_rating: Divides ratings.
     """
 
     profile: dict[str, list[str]] = field(default_factory=dict)
@@ -83,9 +83,9 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
     """Return what the model reads of samples.
 
     Args:
-        samples: table `samples`; the item in question is the first target.
-        users: table `users`, rows in any order.
-        config: shape of the model, which knows the profile's values.
+        samples: Table `samples`; the item in question is the first target.
+        users: Table `users`, rows in any order.
+        config: Shape of the model, which knows the profile's values.
     """
     width = min(config.max_length, max(1, int(list_lengths(samples["history"]).max(initial=0))))
     history = torch.from_numpy(padded_lists(samples["history"], width, padding=NO_ITEM))
@@ -123,9 +123,9 @@ def profile_values(users: pa.Table, *, fewest_users: int = 10, most_values: int 
     """Return the values of every profile column that enough users share.
 
     Args:
-        users: table `users`; columns besides `user_id` and `raw_id` are the profile.
-        fewest_users: a rarer value tells nothing that could be learned.
-        most_values: the most frequent ones are kept.
+        users: Table `users`; columns besides `user_id` and `raw_id` are the profile.
+        fewest_users: A rarer value tells nothing that could be learned.
+        most_values: The most frequent ones are kept.
     """
     chosen: dict[str, list[str]] = {}
     for name in users.column_names:

@@ -38,16 +38,16 @@ def train_din(
     """Train DIN as `train_click_surrogate` does, and return the model and how training went.
 
     Args:
-        samples: table `samples` with labels 0 and 1.
-        users: table `users`; row = user id.
-        n_items: catalogue size M.
-        options: how to train.
-        random_state: seed of weights, order and dropout.
+        samples: Table `samples` with labels 0 and 1.
+        users: Table `users`; row = user id.
+        n_items: Catalogue size M.
+        options: How to train.
+        random_state: Seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        shape: options that differ from those.
+        shape: Options that differ from those.
 
     Raises:
-        ValueError: the training or validation samples hold only one label.
+        ValueError: The training or validation samples hold only one label.
     """
     given = asdict(replace(options or DinOptions(), **shape))  # type: ignore[arg-type]
     trained = train_click_surrogate(samples, users, n_items, random_state=random_state, device=device, **given)
@@ -66,18 +66,18 @@ def train_click_surrogate(
     """Train DIN on every training sample and keep the weights with the best validation AUC.
 
     Args:
-        samples: table `samples` with labels 0 and 1; validation rows stop training, training rows are scored.
-        users: table `users`; row = user id.
-        n_items: catalogue size M.
-        random_state: seed of weights, order and dropout.
+        samples: Table `samples` with labels 0 and 1; validation rows stop training, training rows are scored.
+        users: Table `users`; row = user id.
+        n_items: Catalogue size M.
+        random_state: Seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        options: fields of `DinOptions`.
+        options: Fields of `DinOptions`.
 
     Returns:
         The model on the CPU, metrics, and the table `sample_scores`.
 
     Raises:
-        ValueError: the training or validation samples hold only one label.
+        ValueError: The training or validation samples hold only one label.
     """
     settings = DinOptions(**options)  # type: ignore[arg-type]
     highest = pc.max(pc.list_flatten(samples["history_ratings"])).as_py() or 1.0

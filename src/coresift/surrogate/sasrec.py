@@ -32,7 +32,7 @@ class Catalogue:
     """What the data decides about the shape of a surrogate.
 
     Attributes:
-        n_items: catalogue size M; item id i is token i + 1.
+        n_items: Catalogue size M; item id i is token i + 1.
     """
 
     n_items: int
@@ -156,9 +156,9 @@ class SasRec(nn.Module):
         Every layer sees the B histories as its first dimension, as gradients per sample need it.
 
         Args:
-            histories: item ids; the newest ones are read, up to `max_length` tokens.
-            rows: row of every item asked for, (P,).
-            columns: its column, among the columns that are read, (P,).
+            histories: Item ids; the newest ones are read, up to `max_length` tokens.
+            rows: Row of every item asked for, (P,).
+            columns: Its column, among the columns that are read, (P,).
         """
         tokens, n_tokens = self._tokens(histories)
         return self(tokens)[rows, n_tokens[rows] + columns - histories.shape[1]]

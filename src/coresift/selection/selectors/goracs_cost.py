@@ -23,7 +23,7 @@ GradientWeight: TypeAlias = Annotated[
 def cost_inputs(
     representation: str, *, state_weight: float = 0.0, gradient_term: str = "norm", gradient_weight: float = 0.0
 ) -> tuple[str, ...]:
-    """What of a pool the cost with these options is made of."""
+    """Return what of a pool the cost with these options is made of."""
     reward = ("gradient_norm",) if gradient_term == "norm" else both_sides("gradient_feature")
     mixed = both_sides("state") if state_weight else ()
     return both_sides(representation) + mixed + (reward if gradient_weight else ())
