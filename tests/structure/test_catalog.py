@@ -1,4 +1,4 @@
-"""The catalog of every environment: where raw data come from, and that every hand-over is versioned, placed and checked."""
+"""The catalog of every environment: where raw data come from, and that every hand-over is placed and checked."""
 
 from __future__ import annotations
 
