@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 import coresift
 
-PLACES = frozenset({"params:data_dir", "params:device", "params:threads"})
-"""Parameters that say where and on what a stage computes, not what."""
+IMMATERIAL = frozenset({"params:data_dir", "params:device", "params:threads"})
+"""Parameters that say where and on what a stage computes, not what: no part of a lineage."""
 
 
 class LineageHook:
@@ -95,7 +95,7 @@ def _lineage(node: Node, inputs: dict[str, Any], catalog: DataCatalog, run: str)
     from coresift.storage import Lineage, fingerprint
 
     given: dict[str, object] = {name: lineage.fingerprint for name, lineage in inputs.items()}
-    for name in set(node.inputs) - set(given) - PLACES:
+    for name in set(node.inputs) - set(given) - IMMATERIAL:
         given[name] = _identity(name, catalog, run)
     behind = ChainMap(*(lineage.stages for lineage in inputs.values()))
     return Lineage(node.name, {**behind, node.name: fingerprint(node.name, given)}, coresift.__version__)
