@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-TRAIN, VALID, TEST = 0, 1, 2
-"""Values of the column `split`."""
+from coresift.storage import TEST
 
 
 def newest(data: Path, dataset: str) -> Path:

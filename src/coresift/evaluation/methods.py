@@ -17,7 +17,7 @@ from coresift.evaluation.baselines import item_knn, most_popular, popular_recent
 from coresift.evaluation.masked_lists import label_rankings, rank_in_groups, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import RankingRecommender, Recommender, with_histories
-from coresift.storage import rows_of, rows_of_items
+from coresift.storage import TEST, rows_of, rows_of_items
 from coresift.surrogate import OF_IMPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 Ranker: TypeAlias = Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]]
 """Maps positions of users and a length n to ids and scores (u, n) of their best items, nothing masked."""
 
-TEST = 2
 METHODS = ("tuned", "untuned", "surrogate", "most_popular", "popular_recently", "item_knn")
 """Names of the methods, in the order of every table."""
 

@@ -20,8 +20,8 @@ from coresift.ranking import (
     ranking_metrics,
     remove_seen_targets,
 )
+from coresift.storage import TRAIN
 
-TRAIN = 0
 ACTIVITY_GROUPS = 3
 SLICE_K = 10
 SLICE_METRICS = (f"recall@{SLICE_K}", f"ndcg@{SLICE_K}")

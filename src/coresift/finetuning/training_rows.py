@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-TRAIN, VALIDATION = 0, 1
+from coresift.storage import TRAIN, VALID
 
 
 def training_prompts(prompts: pa.Table, coreset: pa.Table | None) -> tuple[pa.Table, Tensor]:
@@ -48,7 +48,7 @@ def _coreset_rows(rows: pa.Table, coreset: pa.Table) -> tuple[pa.Table, Tensor]:
 
 def validation_prompts(prompts: pa.Table, count: int, *, random_state: int) -> pa.Table:
     """Return a random subset of the validation prompts, in the order of their ids."""
-    rows = prompts.filter(pc.equal(prompts["split"], VALIDATION))
+    rows = prompts.filter(pc.equal(prompts["split"], VALID))
     if len(rows) <= count:
         return rows
     chosen = np.random.default_rng(random_state).choice(len(rows), count, replace=False)

@@ -57,10 +57,10 @@ class SelectionHook:
             return
         import pyarrow.compute as pc
 
-        from coresift.storage import read_column
+        from coresift.storage import TRAIN, read_column
 
         split = read_column(outputs["samples"], "split")
-        budget, pool = self._selection["budget"], pc.sum(pc.equal(split, 0)).as_py() or 0
+        budget, pool = self._selection["budget"], pc.sum(pc.equal(split, TRAIN)).as_py() or 0
         if budget > pool:
             _discard_drafts(outputs)
             raise ValueError(f"budget {budget} > {pool} candidates: lower selection.budget")

@@ -1,6 +1,6 @@
 """Files and folders that are whole or absent: tables, tensors, shards, model folders, work folders, fingerprints."""
 
-from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
+from coresift.storage.contracts import SCHEMAS, SPLITS, TENSOR_CONTRACTS, TEST, TRAIN, VALID, empty_table
 from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
@@ -23,7 +23,11 @@ from coresift.storage.work_folders import (
 
 __all__ = [
     "SCHEMAS",
+    "SPLITS",
     "TENSOR_CONTRACTS",
+    "TEST",
+    "TRAIN",
+    "VALID",
     "WORK_FOLDER_NAME",
     "DiskError",
     "Lineage",

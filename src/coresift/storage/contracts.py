@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+TRAIN, VALID, TEST = 0, 1, 2
+"""Values of every column and tensor called ``split``."""
+SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
+"""The same, by the names that raw data and reports use."""
+
 _IDS = pa.list_(pa.int32())
 _VECTOR = pa.list_(pa.float32())
 

@@ -13,9 +13,7 @@ from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
 from coresift.corpus.engines.staging import SOURCE_ROW
 from coresift.corpus.spelling.values import moment
-
-SPLITS = {"train": 0, "valid": 1, "test": 2}
-"""Numbers of the splits."""
+from coresift.storage import SPLITS, TEST, TRAIN, VALID
 
 SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
 BY_USER = ("per_user_time", "leave_one_out")
@@ -129,7 +127,7 @@ def with_splits(rows: ir.Table, method: SplitMethod, engine: Engine, *, cutoffs:
         n_rows = rows.count().over(group_by="user_id")
         each = ibis.greatest(n_rows // _HELD_OUT, 1) if method == "per_user_time" else ibis.literal(1)
         parts = _last_parts(rows["position"], n_rows, each)
-        split = ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, SPLITS["train"], parts)
+        split = ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, TRAIN, parts)
     return rows.mutate(split=split.cast("int8"))
 
 
@@ -138,16 +136,16 @@ def _by_cutoffs(timestamp: ir.IntegerColumn, cutoffs: Cutoffs | None) -> ir.Inte
     if cutoffs is None:
         raise ValueError("ingestion.split = temporal_cutoff needs ingestion.valid_from and ingestion.test_from.")
     return ibis.cases(
-        (timestamp >= cutoffs.test_from, SPLITS["test"]),
-        (timestamp >= cutoffs.valid_from, SPLITS["valid"]),
-        else_=SPLITS["train"],
+        (timestamp >= cutoffs.test_from, TEST),
+        (timestamp >= cutoffs.valid_from, VALID),
+        else_=TRAIN,
     )
 
 
 def _last_parts(rank: ir.IntegerColumn, n_rows: ir.IntegerValue, n_each: ir.IntegerValue) -> ir.IntegerColumn:
     """Return test for the last ``n_each`` ranks, validation for as many before them, training for the rest."""
     return ibis.cases(
-        (rank >= n_rows - n_each, SPLITS["test"]),
-        (rank >= n_rows - 2 * n_each, SPLITS["valid"]),
-        else_=SPLITS["train"],
+        (rank >= n_rows - n_each, TEST),
+        (rank >= n_rows - 2 * n_each, VALID),
+        else_=TRAIN,
     )
