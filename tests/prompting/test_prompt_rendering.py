@@ -106,7 +106,7 @@ def test_many_blocks_equal_one(decoder, monkeypatch):
     histories = [generator.integers(0, 6, size=generator.integers(0, 9)).tolist() for _ in range(50)]
     samples = toy_samples(histories, [[int(target)] for target in generator.integers(0, 6, size=50)])
     whole = render_prompts(samples, toy_items(), decoder, max_tokens=64)
-    monkeypatch.setattr("coresift.prompting.rendering._SAMPLES_AT_ONCE", 7)
+    monkeypatch.setattr("coresift.prompting.prompt_table._SAMPLES_AT_ONCE", 7)
     assert render_prompts(samples, toy_items(), decoder, max_tokens=64).combine_chunks() == whole.combine_chunks()
 
 

@@ -152,9 +152,9 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
     samples = make_samples(numbered, engine, sample_options, n_items=n_items)
     made = engine.materialise(samples.rows)
     splits = describe_splits(numbered, made, engine)
-    check_samples(splits, log.source.label, method=split, min_history=options.min_history)
+    check_samples(splits, log.source.shown, method=split, min_history=options.min_history)
     if options.samples == "click":
-        check_labels(splits, log.source.label, options.positive_rating)
+        check_labels(splits, log.source.shown, options.positive_rating)
     report = {
         "split": split,
         "timestamp_unit": log.timestamp_unit,

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from coresift.evaluation.plots import plot_intervals
 from coresift.evaluation.run_comparison import verdict
-from coresift.evaluation.summary import main_rows, method_label, method_note, view_of
+from coresift.evaluation.summary import main_rows, method_note, method_title, view_of
 from coresift.storage import TEST, TRAIN, VALID
 
 
@@ -33,7 +33,7 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"label": method_label, "number": _number, "verdict": verdict}
+    environment.filters |= {"method_title": method_title, "number": _number, "verdict": verdict}
     view, rows = view_of(metrics), main_rows(metrics)
     unmasked = [row for row in metrics["rows"] if row["masked"] != view.masked]
     title = "History masked" if view.masked else "Click prediction"

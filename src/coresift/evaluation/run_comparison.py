@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from coresift.evaluation.summary import CLICK, method_label
+from coresift.evaluation.summary import CLICK, method_title
 from coresift.ranking import PairedDifference, paired_bootstrap_columns
 from coresift.storage import read_table
 
@@ -104,7 +104,7 @@ def read_user_metrics(place: Path) -> pa.Table:
 
 def comparison_lines(comparison: dict[str, Any]) -> list[str]:
     """Return a comparison as a table in text."""
-    title = f"{method_label(comparison['method'])} against {method_label(comparison['against'])}"
+    title = f"{method_title(comparison['method'])} against {method_title(comparison['against'])}"
     header = f"{'metric':<12} {'first':>8} {'second':>8} {'difference':>11} {'95 % interval':>20}"
     rows = [
         f"{name:<12} {entry['first']:>8.4f} {entry['second']:>8.4f} {entry['difference']:>+11.4f} "

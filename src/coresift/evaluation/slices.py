@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
-from coresift.evaluation.scoring import first_items, in_order_of, ordered_methods
+from coresift.evaluation.ranking_evaluation import first_items, in_order_of, ordered_methods
 from coresift.ranking import (
     bootstrap_columns,
     list_lengths,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from coresift.personalization.exporting import DataDirectoryExports
-from coresift.personalization.forgetting import Forgotten, forget_user
+from coresift.personalization.exports import DataDirectoryExports
 from coresift.personalization.gate_statistics import gate_statistics, split_gate_rate
 from coresift.personalization.mixture_layer import bind_states
 from coresift.personalization.mixture_options import RecLoraConfig
@@ -19,6 +18,7 @@ from coresift.personalization.reclora_model import (
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
+from coresift.personalization.user_removal import Forgotten, forget_user
 
 __all__ = [
     "DataDirectoryExports",

@@ -1,6 +1,6 @@
 """One file or folder on the local disk or any fsspec store, with the promise that what exists is complete.
 
-Locally the promise is kept by renaming (see :mod:`coresift.storage.publishing`). A store that cannot rename gets the
+Locally the promise is kept by renaming (see :mod:`coresift.storage.atomic_writes`). A store that cannot rename gets the
 content first and an empty marker last; without its marker, content counts as absent. Paths are names, never patterns:
 ``run[1]`` is that folder and no other.
 """
@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from fsspec import AbstractFileSystem
 
-from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder, recover
+from coresift.storage.atomic_writes import atomic_file, atomic_folder, publish_folder, recover
 from coresift.storage.work_folders import WORK_FOLDER_NAME
 
 MARKER_SUFFIX = ".whole"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from coresift.surrogate.din import Din
 from coresift.surrogate.din_training import train_click_surrogate
-from coresift.surrogate.exporting import Surrogate
 from coresift.surrogate.sasrec import SasRec
+from coresift.surrogate.stored_surrogate import Surrogate
 from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 
 TrainOn: TypeAlias = Callable[[pa.Table, pa.Table], TrainedSurrogate[Surrogate]]

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from coresift.storage import TRAIN, VALID, Tensors, atomic_folder
 from coresift.surrogate.choice import TrainOn
-from coresift.surrogate.exporting import Surrogate, load_surrogate, save_surrogate, surrogate_states
+from coresift.surrogate.stored_surrogate import Surrogate, load_surrogate, save_surrogate, surrogate_states
 
 logger = logging.getLogger(__name__)
 

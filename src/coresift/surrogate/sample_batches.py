@@ -16,9 +16,9 @@ from torch import Tensor
 from coresift.ranking import list_lengths, padded_lists
 from coresift.storage import TRAIN
 from coresift.surrogate.din import ClickFeatures, Din, DinConfig, click_features
-from coresift.surrogate.exporting import Surrogate
 from coresift.surrogate.objectives import reference_losses
 from coresift.surrogate.sample_scores import first_targets
+from coresift.surrogate.stored_surrogate import Surrogate
 
 SCORED = ("last", "sequence", "released")
 FEATURES = tuple(field.name for field in fields(ClickFeatures))

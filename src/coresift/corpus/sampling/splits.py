@@ -41,12 +41,12 @@ def choose_split(method: SplitMethod, log: InteractionLog, engine: Engine) -> Sp
         method = "given" if has_split else "global_time"
     if method == "given" and not has_split:
         raise ValueError(
-            f"{log.source.label} has no column split with values, which ingestion.split = given needs: add it, or set "
+            f"{log.source.shown} has no column split with values, which ingestion.split = given needs: add it, or set "
             f"ingestion.split to global_time, per_user_time or leave_one_out."
         )
     if method in ("global_time", "temporal_cutoff") and log.order == "position":
         raise ValueError(
-            f"{log.source.label} has positions but no timestamps, so it cannot be split at one moment for all users: "
+            f"{log.source.shown} has positions but no timestamps, so it cannot be split at one moment for all users: "
             f"set ingestion.split to per_user_time or leave_one_out."
         )
     if method == "given":
@@ -62,7 +62,7 @@ def _check_given(log: InteractionLog, engine: Engine) -> None:
     if found:
         value = "no split" if found[0]["split"] is None else f"the split '{found[0]['split']}'"
         raise ValueError(
-            f"{log.source.label} has {value} in row {found[0][SOURCE_ROW]}, but only {', '.join(SPLITS)} are known: "
+            f"{log.source.shown} has {value} in row {found[0][SOURCE_ROW]}, but only {', '.join(SPLITS)} are known: "
             f"correct the column, or set ingestion.split to another method."
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from coresift.storage import Location, atomic_file, atomic_folder, publishing, replace
+from coresift.storage import Location, atomic_file, atomic_folder, atomic_writes, replace
 
 WRITE_AND_DIE = """
 import os, signal, sys
@@ -103,7 +103,7 @@ def replace_and_die(target: Path, fatal: int, *, can_exchange: bool) -> None:
     try:
         os.replace = replaced
         if not can_exchange:
-            publishing._platform_exchange = lambda: None
+            atomic_writes._platform_exchange = lambda: None
         write_folder(target, "new")
     finally:
         os._exit(0)
@@ -131,7 +131,7 @@ def test_files_folders_and_links_replace_one_another(tmp_path: Path, monkeypatch
     target, source = tmp_path / "target", tmp_path / "source"
     for can_exchange in (True, False):
         if not can_exchange:
-            monkeypatch.setattr(publishing, "_platform_exchange", lambda: None)
+            monkeypatch.setattr(atomic_writes, "_platform_exchange", lambda: None)
         target.symlink_to(kept)
         write_folder(source, "folder")
         replace(source, target)

@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerBase
 
 from coresift.compute import progress_bar
 from coresift.foundation import check_length, shorten
-from coresift.prompting.fitting import FittedPrompts, fit_prompts
 from coresift.prompting.histories import ItemFields
 from coresift.prompting.layouts import SequenceLayout
+from coresift.prompting.prompt_lengths import FittedPrompts, fit_prompts
 from coresift.prompting.responses import LONGEST_RESPONSE, response_tokens, with_response_budget
 from coresift.prompting.retrieval import similar_histories
 from coresift.prompting.templates import ClickTemplates, PromptTemplates

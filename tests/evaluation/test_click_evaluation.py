@@ -107,7 +107,7 @@ def test_rows_are_the_click_metrics_with_intervals_over_users(samples, predictio
 
 
 def test_resampled_areas_equal_those_of_repeated_impressions(samples, predictions) -> None:
-    from coresift.evaluation.click_scoring import _Sorted
+    from coresift.evaluation.click_evaluation import _Sorted
 
     probability = np.round(predictions_of(predictions, "item_click_rate")["probability"].to_numpy().astype(float), 1)
     label = np.array(samples["label"], dtype=np.int64)[N_TRAIN:]

@@ -10,13 +10,13 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from coresift.personalization.forgetting import USER_LORA
 from coresift.personalization.plain_lora import export_plain_lora
 from coresift.personalization.reclora_model import check_surrogate
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.stored_files import EXPORTS
 from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
+from coresift.personalization.user_removal import USER_LORA
 from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, write_table
 from coresift.surrogate import OF_IMPRESSIONS
 
@@ -63,14 +63,14 @@ class DataDirectoryExports:
         """
         table, mixture = self._gates()
         flat = np.array(table["shares"].combine_chunks().values, dtype=np.float32)
-        labels, centres = cluster_users(
+        assigned, centres = cluster_users(
             torch.from_numpy(flat).view(-1, *mixture.shape), count, random_state=random_state
         )
         target = self._target("group_lora")
         with atomic_folder(target) as draft:
             for number, centre in enumerate(centres):
                 export_plain_lora(mixture, centre, draft / str(number))
-            groups = pa.table({"user_id": table["user_id"], "group": pa.array(labels, pa.int32())})
+            groups = pa.table({"user_id": table["user_id"], "group": pa.array(assigned, pa.int32())})
             write_table(draft / "groups.parquet", groups)
         return target
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from evaluation_cases import noisy_world, samples
 
-from coresift.evaluation import METHODS, evaluate_rankings, label_rankings, metrics_summary_lines, rankings_table
+from coresift.evaluation import METHODS, evaluate_rankings, method_rankings_of, metrics_summary_lines, rankings_table
 
 
 def test_rows_hold_the_means_of_the_user_table() -> None:
@@ -42,8 +42,8 @@ def test_the_better_method_wins_its_comparisons() -> None:
 def test_seen_targets_and_users_without_targets_are_counted() -> None:
     users = samples([[1, 2], [5], [6]], [[2, 3], [5], [7]])
     lists = torch.tensor([[3, 4], [7, 8], [7, 8]])
-    table = label_rankings(rankings_table(users["sample_id"], lists, torch.zeros(3, 2)), "tuned", masked=True)
-    both = pa.concat_tables([table, label_rankings(table.drop(["method", "masked"]), "tuned", masked=False)])
+    table = method_rankings_of(rankings_table(users["sample_id"], lists, torch.zeros(3, 2)), "tuned", masked=True)
+    both = pa.concat_tables([table, method_rankings_of(table.drop(["method", "masked"]), "tuned", masked=False)])
     document, per_user = evaluate_rankings(both, users, ks=(1, 2), n_resamples=20)
     assert (document["users"], document["users_without_targets"], document["targets_in_history"]) == (2, 1, 2)
     assert document["rows"][0]["recall@2"]["mean"] == 1.0

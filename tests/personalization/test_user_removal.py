@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from coresift.personalization.forgetting import forget_user
+from coresift.personalization.user_removal import forget_user
 from coresift.storage import Lineage, Location, Shards, Tensors, read_tensors, write_lineage, write_tensors
 from coresift.storage.ownership import FileLock
 

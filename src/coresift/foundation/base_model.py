@@ -12,8 +12,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from coresift.foundation.catalogue_text import CatalogueText
 from coresift.foundation.limits import bounded_tokenizer
-from coresift.foundation.loading import SOURCE_FILE, model_folder, without_progress_bars
 from coresift.foundation.model_checks import check_base_model, is_hub_id
+from coresift.foundation.model_parts import SOURCE_FILE, model_folder, without_progress_bars
 from coresift.foundation.perplexity import model_perplexity, unigram_perplexity
 from coresift.foundation.small_llama import MAX_TOKENS, SmallModelOptions, train_language_model
 from coresift.foundation.tokenizer_training import train_tokenizer

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
-from coresift.evaluation.scoring import in_order_of, ordered_methods
+from coresift.evaluation.ranking_evaluation import in_order_of, ordered_methods
 from coresift.ranking import PairedDifference, click_log_losses, click_metrics
 
 COMPARED = ("auc", "log_loss", "accuracy")
