@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from coresift.evaluation.summary import CLICK, method_title
 from coresift.ranking import PairedDifference, paired_bootstrap_columns
-from coresift.storage import read_table
+from coresift.storage import newest_version, read_table
 
 USER_METRICS = "user_metrics.parquet"
 WORSE_BY = 0.1
@@ -96,10 +96,10 @@ def read_user_metrics(place: Path) -> pa.Table:
     """
     if place.is_file():
         return read_table(place)
-    versions = sorted((place / "reporting" / USER_METRICS).glob(f"*/{USER_METRICS}"))
-    if not versions:
+    found = newest_version(place / "reporting" / USER_METRICS)
+    if found is None:
         raise ValueError(f"'{place}' holds no {USER_METRICS}: name such a file, or the data folder of an evaluated run")
-    return read_table(versions[-1])
+    return read_table(found)
 
 
 def comparison_lines(comparison: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.stored_files import EXPORTS
 from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
 from coresift.personalization.user_removal import USER_LORA
-from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, write_table
+from coresift.storage import atomic_file, atomic_folder, newest_version, read_table, read_tensors, write_table
 from coresift.surrogate import OF_IMPRESSIONS
 
 
@@ -89,10 +89,10 @@ class DataDirectoryExports:
         return user_gates(mixture, user_id, states.of(torch.from_numpy(sample_id))), mixture
 
     def _newest(self, layer: str, name: str) -> Path:
-        versions = sorted((self.data_dir / layer / name).glob(f"*/{name}"))
-        if not versions:
+        found = newest_version(self.data_dir / layer / name)
+        if found is None:
             raise ValueError(f"'{self.data_dir}' holds no {name}: run the pipelines first, or name another folder")
-        return versions[-1]
+        return found
 
     def _target(self, name: str) -> Path:
         version = self._newest("models", "adapter").parent.name

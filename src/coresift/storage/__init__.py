@@ -5,7 +5,7 @@ from coresift.storage.contracts import SCHEMAS, SPLITS, TENSOR_CONTRACTS, TEST, 
 from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
-from coresift.storage.location import Location
+from coresift.storage.location import Location, newest_version
 from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
 from coresift.storage.row_lookup import places_of, rows_of, rows_of_items, table_of_items
 from coresift.storage.safe_folders import unsafe_files
@@ -47,6 +47,7 @@ __all__ = [
     "fresh_folder",
     "leave_work",
     "locked",
+    "newest_version",
     "owned_folder",
     "places_of",
     "read_column",
