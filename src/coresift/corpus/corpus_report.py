@@ -176,7 +176,7 @@ def check_samples(splits: dict[str, dict[str, Any]], source: str, *, method: str
         )
 
 
-def check_labels(splits: dict[str, dict[str, Any]], source: str, positive_rating: float) -> None:
+def check_both_labels(splits: dict[str, dict[str, Any]], source: str, positive_rating: float) -> None:
     """Stop unless click samples of both labels are there to train on.
 
     Raises:

@@ -14,8 +14,8 @@ from coresift.personalization.plain_lora import export_plain_lora
 from coresift.personalization.reclora_model import check_surrogate
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
+from coresift.personalization.shares_of_users import cluster_users, user_gates, user_shares
 from coresift.personalization.stored_files import EXPORTS
-from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
 from coresift.personalization.user_removal import USER_LORA
 from coresift.storage import atomic_file, atomic_folder, newest_version, read_table, read_tensors, write_table
 from coresift.surrogate import OF_IMPRESSIONS

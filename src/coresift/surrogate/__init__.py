@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
 from coresift.surrogate.din import Din, DinConfig
 from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
 from coresift.surrogate.options import SurrogateOptions
@@ -25,6 +24,7 @@ from coresift.surrogate.stored_surrogate import (
     surrogate_fingerprint,
     surrogate_states,
 )
+from coresift.surrogate.surrogate_kinds import surrogate_kind, surrogate_trainer
 from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 
 __all__ = [
