@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import typing
+from importlib import import_module
 from pathlib import Path
 
 from kedro.framework.project import configure_project, pipelines
 from pydantic import BaseModel
+
+import coresift
 
 HEAVY = ["torch", "transformers", "peft", "ot", "ibis", "sklearn", "matplotlib"]
 LIST_PIPELINES = """
@@ -61,3 +64,11 @@ def test_every_node_is_a_verb_phrase_with_one_sentence() -> None:
         first = (node.func.__doc__ or "").strip().splitlines()[0]
         assert first.endswith("."), f"{node.name}: the first docstring line is no sentence"
         assert node.namespace, f"{node.name} has no namespace"
+
+
+def test_no_module_bears_the_name_of_what_a_room_offers() -> None:
+    package = Path(coresift.__file__).parent
+    for door in sorted(package.glob("*/__init__.py")):
+        room = import_module(f"coresift.{door.parent.name}")
+        modules = {path.stem for path in door.parent.rglob("*.py")}
+        assert modules.isdisjoint(getattr(room, "__all__", [])), f"{room.__name__}: a name leads to two things"

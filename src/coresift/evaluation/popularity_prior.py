@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from coresift.ranking import ranking_metrics, remove_seen_targets, top_items_from
+from coresift.storage import VALID
 
 logger = logging.getLogger(__name__)
 
 ScoreBlock: TypeAlias = Callable[[slice], Tensor]
 """Maps a slice of users to their logits (b, M); item id = column."""
 
-VALID = 1
 CHOSEN_BY, LIST_LENGTH = "ndcg@20", 20
 """The metric that weight and smoothing are chosen by, and the length of the lists it needs."""
 GRIDS = {

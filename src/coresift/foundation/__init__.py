@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from coresift.doors import opened_when_used
 
 if TYPE_CHECKING:
-    from coresift.foundation.building import build_base_model
+    from coresift.foundation.base_model import build_base_model
     from coresift.foundation.limits import check_length
-    from coresift.foundation.loading import (
+    from coresift.foundation.model_checks import check_base_model
+    from coresift.foundation.model_parts import (
         base_model_fingerprint,
         base_model_location,
         base_model_name,
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         load_tokenizer,
         without_progress_bars,
     )
-    from coresift.foundation.model_checks import check_base_model
     from coresift.foundation.options import FoundationOptions, SemanticIdOptions, SmallModelOptions
     from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
     from coresift.foundation.quantisation import check_four_bits

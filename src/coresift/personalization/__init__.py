@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from coresift.personalization.exporting import DataDirectoryExports
-from coresift.personalization.forgetting import Forgotten, forget_user
-from coresift.personalization.gate_statistics import gate_statistics, split_gate_rate
+from coresift.personalization.exports import DataDirectoryExports
+from coresift.personalization.gate_training import gate_statistics, split_gate_rate
 from coresift.personalization.mixture_layer import bind_states
 from coresift.personalization.mixture_options import RecLoraConfig
 from coresift.personalization.plain_lora import export_plain_lora
@@ -18,7 +17,8 @@ from coresift.personalization.reclora_model import (
 )
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
-from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
+from coresift.personalization.shares_of_users import cluster_users, user_gates, user_shares
+from coresift.personalization.user_removal import Forgotten, forget_user
 
 __all__ = [
     "DataDirectoryExports",

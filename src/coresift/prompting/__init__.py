@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from coresift.foundation import tokenise
     from coresift.prompting.layouts import SequenceLayout
     from coresift.prompting.options import ClickQuestion, ClickTemplates, PromptingOptions, PromptTemplates
-    from coresift.prompting.rendering import check_labels, render_prompts
+    from coresift.prompting.prompt_table import check_labels, render_prompts
     from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
 else:
     __getattr__ = opened_when_used(__name__)

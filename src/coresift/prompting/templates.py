@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta
 
-from coresift.prompting.bounded_rendering import BoundedEnvironment
 from coresift.prompting.options import ClickQuestion, PromptTemplates
+from coresift.prompting.template_sandbox import BoundedEnvironment
 
 FIELDS = {"item": "title, categories, text, rating", "target": "title, categories, text"}
 """Fields of the variables that are items."""

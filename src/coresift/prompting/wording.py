@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coresift.prompting.fitting import Render
 from coresift.prompting.histories import ItemFields, liked_items, rendered_histories, rendered_responses
 from coresift.prompting.options import ClickTemplates, PromptTemplates
+from coresift.prompting.prompt_lengths import Render
 from coresift.prompting.templates import CompiledTemplates
 
 

@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING
 from coresift.doors import opened_when_used
 
 if TYPE_CHECKING:
-    from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
     from coresift.surrogate.din import Din, DinConfig
     from coresift.surrogate.din_training import train_click_surrogate, train_din
-    from coresift.surrogate.exporting import (
-        OF_IMPRESSIONS,
-        Surrogate,
-        din_states,
-        item_vectors,
-        load_surrogate,
-        save_surrogate,
-        surrogate_fingerprint,
-        surrogate_states,
-    )
     from coresift.surrogate.options import DinOptions, OutOfFoldOptions, SurrogateModel, SurrogateOptions
     from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
     from coresift.surrogate.sample_batches import (
@@ -30,6 +19,17 @@ if TYPE_CHECKING:
         surrogate_batches,
     )
     from coresift.surrogate.sasrec import SasRec, SasRecConfig
+    from coresift.surrogate.stored_surrogate import (
+        OF_IMPRESSIONS,
+        Surrogate,
+        din_states,
+        item_vectors,
+        load_surrogate,
+        save_surrogate,
+        surrogate_fingerprint,
+        surrogate_states,
+    )
+    from coresift.surrogate.surrogate_kinds import surrogate_kind, surrogate_trainer
     from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 else:
     __getattr__ = opened_when_used(__name__)

@@ -101,6 +101,7 @@ def compute_influence(
     from coresift.attribution import influence_scores
     from coresift.compute import resolve_device, use_threads
     from coresift.selection import without_tuning_part
+    from coresift.storage import TRAIN, VALID
     from coresift.surrogate import influence_batches, load_surrogate, sample_losses
 
     use_threads(threads.root)
@@ -109,8 +110,8 @@ def compute_influence(
     samples = without_tuning_part(samples, tuning_share.root)
     by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
     batches_of = partial(influence_batches, model, by_length, users, options.batch_size, scored=options.scored)
-    batches = batches_of(split=0)
-    target = batches if options.target == "train" else batches_of(split=1)
+    batches = batches_of(split=TRAIN)
+    target = batches if options.target == "train" else batches_of(split=VALID)
     result = influence_scores(
         model,
         options.module or model.influence_module,
