@@ -23,7 +23,7 @@ from coresift.foundation import SemanticIdOptions, learn_semantic_ids
 from coresift.parameters import Seed, Threads
 from coresift.personalization import SampleStates
 from coresift.pipelines.prompting.nodes import render_prompts
-from coresift.pipelines.surrogate.nodes import train_sequence_model
+from coresift.pipelines.surrogate.nodes import train_surrogate_model
 from coresift.prompting.histories import ItemFields
 from coresift.recommenders.ingredients import Given
 from coresift.recommenders.semantic_id.rows import CodeVocabulary
@@ -144,19 +144,20 @@ def test_text_vectors_that_the_surrogate_and_the_prompts_read(monkeypatch, tmp_p
         received.append(item_text_vectors)
         raise InterruptedError
 
-    monkeypatch.setattr("coresift.surrogate.train_surrogate", stop)
+    monkeypatch.setattr("coresift.surrogate.surrogate_trainer", stop)
     monkeypatch.setattr("coresift.prompting.render_prompts", stop)
     monkeypatch.setattr("coresift.prompting.check_labels", lambda *_, **__: None)
     monkeypatch.setattr("coresift.foundation.load_tokenizer", lambda _: None)
     items = pa.table({"item_id": pa.array(range(N_ITEMS), pa.int32())})
     other, options = shuffled(VECTORS, ITEM_ORDER), SimpleNamespace(model_dump=lambda **_: {}, name="dense")
-    options.training_options, options.templates, options.root = dict, options, 0
+    options.training_options, options.templates, options.root, options.model = dict, options, 0, "sasrec"
     monkeypatch.setattr("coresift.prompting.PromptTemplates", lambda: None)
     with pytest.raises(InterruptedError):
-        train_sequence_model(
+        train_surrogate_model(
             None,
             None,
             items,
+            None,
             other,
             parameters=options,
             device=options,
