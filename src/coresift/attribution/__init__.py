@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coresift.attribution.gradient_measurement import measure_gradients, no_gradients
-from coresift.attribution.influence import InfluenceResult, influence_scores
+from coresift.attribution.influence import InfluenceResult, influence_scores, surrogate_influence
 from coresift.attribution.lora_gradients import gradient_features, gradient_norms
 from coresift.attribution.projection import GradientProjection
 from coresift.attribution.text_embeddings import sample_embeddings
@@ -20,4 +20,5 @@ __all__ = [
     "measure_gradients",
     "no_gradients",
     "sample_embeddings",
+    "surrogate_influence",
 ]

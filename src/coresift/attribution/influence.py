@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
 
 from coresift.attribution.curvature import SOLVERS, Curvature
 from coresift.attribution.linear_gradients import Batches, HeldCalls, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
+from coresift.surrogate import Surrogate, influence_batches, sample_losses
 
 logger = logging.getLogger(__name__)
+
+TRAIN, VALID = 0, 1
 
 
 @dataclass(frozen=True)
@@ -73,3 +79,51 @@ def influence_scores(
     logger.info("Influence on %s: damping %.3g, relative residual %.1e.", module_name, matrix.damping, residual)
     scores = [sample_products(calls, solution).float().cpu() for calls in gradients]
     return InfluenceResult(torch.cat(scores) if scores else torch.empty(0), residual, matrix.damping)
+
+
+def surrogate_influence(
+    model: Surrogate,
+    samples: pa.Table,
+    users: pa.Table,
+    *,
+    module: str | None = None,
+    target: str = "validation",
+    scored: str = "last",
+    curvature: str = "fisher",
+    damping: float | None = None,
+    solver: str = "cg",
+    batch_size: int = 512,
+) -> dict[str, Tensor]:
+    """Score every training sample by its influence on the surrogate's loss; see :func:`influence_scores`.
+
+    Args:
+        model: The surrogate.
+        samples: Table ``samples``.
+        users: Table ``users``.
+        module: Name of a Linear layer; None takes the surrogate's own choice.
+        target: Whose mean loss is the target: ``validation`` or ``train``.
+        scored: Items a loss is about, as ``surrogate_batches`` has it.
+        curvature: ``fisher`` or ``hessian``.
+        damping: Absolute ridge; None for .1 times the mean diagonal.
+        solver: ``cg``, ``dense`` or ``lissa``.
+        batch_size: Samples of a pass.
+
+    Returns:
+        ``sample_id`` (N,) int64, ascending, and ``influence`` (N,) float32.
+    """
+    by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
+    batches_of = partial(influence_batches, model, by_length, users, batch_size, scored=scored)
+    batches = batches_of(TRAIN)
+    result = influence_scores(
+        model,
+        module or model.influence_module,
+        batches,
+        batches if target == "train" else batches_of(VALID),
+        sample_losses,
+        curvature=curvature,
+        damping=damping,
+        solver=solver,
+    )
+    sample_id = torch.tensor(batches.samples["sample_id"].to_numpy(), dtype=torch.int64)
+    order = sample_id.argsort()
+    return {"sample_id": sample_id[order], "influence": result.scores[order]}

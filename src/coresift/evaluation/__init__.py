@@ -19,7 +19,14 @@ from coresift.evaluation.masked_lists import (
     rankings_table,
 )
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
-from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
+from coresift.evaluation.model_outputs import (
+    ModelOutputs,
+    TunedOutputs,
+    baseline_predictions,
+    baseline_rankings,
+    outputs_of,
+    outputs_of_tuned,
+)
 from coresift.evaluation.plots import plot_intervals
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, prior_tuning
 from coresift.evaluation.prior_rankings import SurrogateScores, rank_surrogate_with_prior, rank_with_priors
@@ -37,6 +44,9 @@ __all__ = [
     "PopularityPrior",
     "PriorTuning",
     "SurrogateScores",
+    "TunedOutputs",
+    "baseline_predictions",
+    "baseline_rankings",
     "bootstrap_mean",
     "click_metrics",
     "combine_rankings",
@@ -53,6 +63,7 @@ __all__ = [
     "metrics_summary_lines",
     "most_popular",
     "outputs_of",
+    "outputs_of_tuned",
     "paired_bootstrap",
     "plot_intervals",
     "popular_recently",

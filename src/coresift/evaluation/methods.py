@@ -16,7 +16,7 @@ from torch import Tensor
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
 from coresift.evaluation.masked_lists import label_rankings, rank_in_groups, rankings_table
 from coresift.ranking import top_items
-from coresift.recommenders import RankingRecommender, Recommender, with_histories
+from coresift.recommenders import Recommender, with_histories
 from coresift.storage import rows_of, rows_of_items
 from coresift.surrogate import OF_IMPRESSIONS
 
@@ -60,8 +60,6 @@ def rank_recommender(
     Raises:
         ValueError: the recommender ranks nothing, or a test sample has no prompt.
     """
-    if not isinstance(recommender, RankingRecommender):
-        raise ValueError(f"recommender {recommender.name} predicts clicks and ranks nothing: run it on click samples.")
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.personalization.forgetting import USER_LORA
+from coresift.personalization.gate_shares import cluster_users, user_gates, user_shares
 from coresift.personalization.plain_lora import export_plain_lora
 from coresift.personalization.reclora_model import check_surrogate
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.stored_files import EXPORTS
-from coresift.personalization.user_gates import cluster_users, user_gates, user_shares
 from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, write_table
 from coresift.surrogate import OF_IMPRESSIONS
 

@@ -53,7 +53,7 @@ def embed_item_texts(
         device=device.root,
         dtype=dtype.root,
     )
-    if recommender.name != "semantic_id":
+    if not recommender.options.reads_semantic_ids:
         return vectors, empty_table("semantic_ids")
     options = SemanticIdOptions(**parameters.semantic_ids.model_dump())
     return vectors, learn_semantic_ids(vectors, options=options, random_state=seed.root)
