@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from coresift.personalization.exporting import DataDirectoryExports
     from coresift.personalization.forgetting import Forgotten, forget_user
     from coresift.personalization.gate_shares import cluster_users, user_gates, user_shares
-    from coresift.personalization.gate_statistics import gate_statistics, split_gate_rate
+    from coresift.personalization.gate_training import gate_statistics, split_gate_rate
     from coresift.personalization.mixture_layer import bind_states
     from coresift.personalization.mixture_options import RecLoraConfig
     from coresift.personalization.plain_lora import export_plain_lora

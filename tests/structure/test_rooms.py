@@ -1,0 +1,51 @@
+"""A room's door offers what it says, declarations stand beside what reads them, and one registry knows them all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import coresift
+from coresift.options import declared_options
+from coresift.parameters import AdapterParameters, PersonalizationParameters, RecommenderParameters
+from coresift.personalization import RecLoraConfig
+from coresift.recommenders import RECOMMENDER_OPTIONS, RECOMMENDERS, AdapterOptions
+
+ROOMS = sorted(folder.parent.name for folder in Path(coresift.__file__).parent.glob("*/__init__.py"))
+HEAVY = ["torch", "transformers", "peft", "sklearn", "pyarrow"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_bears_the_name_of_what_its_room_offers(room: str) -> None:
+    door = import_module(f"coresift.{room}")
+    offered = set(getattr(door, "__all__", ()))
+    modules = {file.stem for file in Path(str(door.__file__)).parent.glob("*.py")}
+    assert all(hasattr(door, name) for name in offered)
+    assert not offered & modules
+
+
+def test_the_registries_of_options_and_of_recommenders_agree() -> None:
+    assert {name: kind.declared for name, kind in RECOMMENDERS.items()} == RECOMMENDER_OPTIONS
+    for name, kind in RECOMMENDERS.items():
+        assert set(kind.bound_options) <= set(declared_options(kind.declared)), name
+
+
+def test_parameters_of_recommenders_and_adapters_are_the_declared_options() -> None:
+    assert set(RecommenderParameters.model_fields) == {"name", *RECOMMENDER_OPTIONS}
+    for name, declaration in RECOMMENDER_OPTIONS.items():
+        assert RecommenderParameters(name=name).options == declaration()
+    assert AdapterParameters().options() == AdapterOptions()
+    assert PersonalizationParameters(enabled=True).mixture(None) is None
+    mixed = RecLoraConfig(**PersonalizationParameters().model_dump(exclude={"enabled"}))
+    assert mixed == RecLoraConfig()
+
+
+@pytest.mark.parametrize("module", ["coresift.parameters", "coresift.recommenders.registry"])
+def test_options_are_read_without_anything_heavy(module: str) -> None:
+    command = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    finished = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
