@@ -24,11 +24,11 @@ def most_popular(
     """Rank by the number of training interactions, the same list for everybody but for what a user has seen.
 
     Args:
-        interactions: table `interactions`.
-        n_items: catalogue size M.
-        n_users: users U to rank for.
-        k: length of every list.
-        seen: per user the items that must not appear.
+        interactions: Table `interactions`.
+        n_items: Catalogue size M.
+        n_users: Users U to rank for.
+        k: Length of every list.
+        seen: Per user the items that must not appear.
 
     Returns:
         Item ids (U, k), ties by the lowest id, and counts (U, k).
@@ -62,12 +62,12 @@ def item_knn(
     however many items a user had.
 
     Args:
-        interactions: table `interactions`.
-        n_items: catalogue size M.
-        histories: items of U users, oldest first.
-        k: length of every list.
-        seen: per user the items that must not appear.
-        history_length: latest items of a user that vote.
+        interactions: Table `interactions`.
+        n_items: Catalogue size M.
+        histories: Items of U users, oldest first.
+        k: Length of every list.
+        seen: Per user the items that must not appear.
+        history_length: Latest items of a user that vote.
 
     Returns:
         Item ids (U, k), ties by the lowest id, and summed similarities (U, k).

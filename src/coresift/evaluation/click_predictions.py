@@ -24,7 +24,7 @@ def predict_clicks(recommender: Recommender, prompts: pa.Table, samples: pa.Tabl
         method, sample_id, probability.
 
     Raises:
-        ValueError: a test sample has no prompt.
+        ValueError: A test sample has no prompt.
     """
     tested = samples_to_test(samples)
     found = recommender.click_probabilities(prompts.take(rows_of_prompts(tested, prompts)))
@@ -54,7 +54,7 @@ def predict_with_surrogate(surrogate: Surrogate, samples: pa.Table, surrogate_st
     """Predict every test impression with the surrogate: DIN's logit is one linear map away from its state.
 
     Args:
-        surrogate: what made the states; one that predicts next items has no probability of a click.
+        surrogate: What made the states; one that predicts next items has no probability of a click.
         samples: Table ``samples``.
         surrogate_states: Tensors ``sample_id`` and ``state``.
 
@@ -62,7 +62,7 @@ def predict_with_surrogate(surrogate: Surrogate, samples: pa.Table, surrogate_st
         method, sample_id, probability for the method ``surrogate``; no rows where it predicts next items.
 
     Raises:
-        ValueError: a test sample has no state, or the states come from another training.
+        ValueError: A test sample has no state, or the states come from another training.
     """
     if not isinstance(surrogate, Din):
         return empty_table("method_predictions")

@@ -30,7 +30,7 @@ def evaluate_clicks(
     """Measure every method's probabilities on the test impressions.
 
     Args:
-        predictions: method, sample_id, probability; every method covers every test sample.
+        predictions: Table method, sample_id, probability; every method covers every test sample.
         samples: Table ``samples`` with labels.
         n_resamples: Bootstrap draws of users, whose impressions stay together.
         random_state: Seed of the draws, which all methods share.

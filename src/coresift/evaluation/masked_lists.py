@@ -28,9 +28,9 @@ def rank_both_ways(
     gives exactly the list that masking before ranking would.
 
     Args:
-        rank: returns ids and scores (U, n) of the best n items of every user, nothing masked.
-        seen: the history of every user.
-        k: length of the lists wanted.
+        rank: Returns ids and scores (U, n) of the best n items of every user, nothing masked.
+        seen: The history of every user.
+        k: Length of the lists wanted.
 
     Returns:
         (ids, scores) with the history masked, and (ids, scores) without, each (U, k).
@@ -47,9 +47,9 @@ def rank_in_groups(
     Lists have to be longer by the history; one heavy user's would otherwise make everybody's as long.
 
     Args:
-        rank: returns ids and scores (u, n) of the best n items of some users, by their positions, nothing masked.
-        seen: the history of every user.
-        k: length of the lists wanted.
+        rank: Returns ids and scores (u, n) of the best n items of some users, by their positions, nothing masked.
+        seen: The history of every user.
+        k: Length of the lists wanted.
 
     Returns:
         As :func:`rank_both_ways`.

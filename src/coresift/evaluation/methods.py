@@ -34,7 +34,7 @@ def samples_to_test(samples: pa.Table) -> pa.Table:
     """Return the samples of the test split.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There is none.
     """
     chosen = samples.filter(pc.equal(samples["split"], TEST))
     if chosen.num_rows == 0:
@@ -48,17 +48,17 @@ def rank_recommender(
     """Rank the catalogue with a language model for every test user.
 
     Args:
-        recommender: a recommender, tuned or not.
-        prompts: table `prompts`.
-        samples: table `samples`.
-        method: name of the method in the result.
-        k: length of every list.
+        recommender: A recommender, tuned or not.
+        prompts: Table `prompts`.
+        samples: Table `samples`.
+        method: Name of the method in the result.
+        k: Length of every list.
 
     Returns:
         method, masked, sample_id, items, scores; masked lists first.
 
     Raises:
-        ValueError: the recommender ranks nothing, or a test sample has no prompt.
+        ValueError: The recommender ranks nothing, or a test sample has no prompt.
     """
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
@@ -74,7 +74,7 @@ def prompts_with_histories(users: pa.Table, prompts: pa.Table) -> pa.Table:
     """Return every sample's prompt and its ``history``, in the order of the samples.
 
     Raises:
-        ValueError: a sample has no prompt.
+        ValueError: A sample has no prompt.
     """
     return with_histories(prompts.take(rows_of_prompts(users, prompts)), users)
 
@@ -83,7 +83,7 @@ def rows_of_prompts(users: pa.Table, prompts: pa.Table) -> pa.Array:
     """Return the position of every sample's prompt.
 
     Raises:
-        ValueError: a sample has none.
+        ValueError: A sample has none.
     """
     rows = pc.index_in(users["sample_id"], prompts["sample_id"])
     if rows.null_count:
@@ -122,17 +122,17 @@ def rank_surrogate(
     """Rank the catalogue with the surrogate for every test user.
 
     Args:
-        samples: table `samples`.
-        surrogate_states: tensors `sample_id` and `state`, rows in any order.
-        item_vectors: tensors `item_id` and `vector`, rows in any order.
-        k: length of every list.
-        n_items: catalogue size M; None takes as many as there are vectors.
+        samples: Table `samples`.
+        surrogate_states: Tensors `sample_id` and `state`, rows in any order.
+        item_vectors: Tensors `item_id` and `vector`, rows in any order.
+        k: Length of every list.
+        n_items: Catalogue size M; None takes as many as there are vectors.
 
     Returns:
         method, masked, sample_id, items, scores.
 
     Raises:
-        ValueError: a test sample has no state, an item no vector, or states and vectors come from different trainings.
+        ValueError: A test sample has no state, an item no vector, or states and vectors come from different trainings.
     """
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
@@ -144,7 +144,7 @@ def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) ->
     """Return the state of every sample (U, h) float32, joined by ``sample_id``.
 
     Raises:
-        ValueError: a sample has none, or several.
+        ValueError: A sample has none, or several.
     """
     wanted = users["sample_id"].to_numpy()
     missing = ~np.isin(wanted, surrogate_states["sample_id"].numpy())
@@ -157,7 +157,7 @@ def surrogate_items(item_vectors: dict[str, Tensor], n_items: int | None) -> Ten
     """Return the vector of every item (M, h) float32; row = item id.
 
     Raises:
-        ValueError: an item has none, or several.
+        ValueError: An item has none, or several.
     """
     return rows_of_items(item_vectors, dataset="item_vectors", n_items=n_items).float()
 
@@ -166,7 +166,7 @@ def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict
     """Refuse states and vectors that are not multiplied with each other.
 
     Raises:
-        ValueError: they come from different trainings, or the states are those of a surrogate of clicks.
+        ValueError: They come from different trainings, or the states are those of a surrogate of clicks.
     """
     if getattr(surrogate_states, "metadata", {}).items() >= OF_IMPRESSIONS.items():
         raise ValueError(

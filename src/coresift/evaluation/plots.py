@@ -17,8 +17,8 @@ def plot_intervals(metrics: dict[str, Any], names: tuple[str, ...] | None = None
     """Draw mean and 95 % interval of every method, one panel per metric, highest first metric on top.
 
     Args:
-        metrics: the document of `evaluate_rankings` or `evaluate_clicks`.
-        names: metrics to draw; by default those that are compared.
+        metrics: The document of `evaluate_rankings` or `evaluate_clicks`.
+        names: Metrics to draw; by default those that are compared.
     """
     names, rows = names or view_of(metrics).compared, main_rows(metrics)
     rows.sort(key=lambda row: row[names[0]]["mean"])

@@ -22,8 +22,8 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
     """Return the report as a string of HTML with style and plots inside.
 
     Args:
-        metrics: the document of `evaluate_rankings` or `evaluate_clicks`; the tuned model must be among its methods.
-        facts: what the run was, by name, for the reader.
+        metrics: The document of `evaluate_rankings` or `evaluate_clicks`; the tuned model must be among its methods.
+        facts: What the run was, by name, for the reader.
     """
     environment = Environment(
         loader=PackageLoader("coresift.evaluation", "."),
@@ -67,6 +67,8 @@ def corpus_facts(interactions: pa.Table, items: pa.Table, samples: pa.Table) -> 
 
 def _later_than_test(interactions: pa.Table) -> int | str:
     """Return how many validation interactions no window before the test holds; they are none if splits follow time."""
+    if "timestamp" not in interactions.column_names:
+        return "unknown"
     times = {split: interactions["timestamp"].filter(pc.equal(interactions["split"], split)) for split in (1, 2)}
     first = pc.min(times[2])
     return "unknown" if first.as_py() is None else int(pc.sum(pc.greater(times[1], first)).as_py() or 0)

@@ -43,11 +43,11 @@ def evaluate_rankings(
     share it. Users whose ground truth is empty are left out of means and counted.
 
     Args:
-        rankings: method, masked, sample_id, items; every method lists every test sample.
-        samples: table `samples`.
-        ks: cut-offs.
-        n_resamples: bootstrap draws of users.
-        random_state: seed of the draws, which all methods share.
+        rankings: Method, masked, sample_id, items; every method lists every test sample.
+        samples: Table `samples`.
+        ks: Cut-offs.
+        n_resamples: Bootstrap draws of users.
+        random_state: Seed of the draws, which all methods share.
 
     Returns:
         The metrics document (users, users_without_targets, targets_in_history, rows of means with 95 % intervals,
@@ -55,7 +55,7 @@ def evaluate_rankings(
         column per metric.
 
     Raises:
-        ValueError: a method lacks test samples or lists others.
+        ValueError: A method lacks test samples or lists others.
     """
     users = samples_to_test(samples)
     targets, n_removed = remove_seen_targets(users["targets"], users["history"])

@@ -43,7 +43,7 @@ def evaluate_slices(
     counts where the slice leaves a target.
 
     Args:
-        rankings: method, masked, sample_id, items; every method lists every test sample.
+        rankings: Method, masked, sample_id, items; every method lists every test sample.
         samples: Table ``samples``.
         interactions: Table ``interactions``.
         cold_below: Fewest training interactions of a warm item.

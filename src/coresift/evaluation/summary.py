@@ -102,7 +102,7 @@ def metrics_summary_lines(metrics: dict[str, Any]) -> list[str]:
     """Return a table as text: every method with the two metrics that are compared and their 95 % intervals.
 
     Args:
-        metrics: the document of `evaluate_rankings` or `evaluate_clicks`.
+        metrics: The document of `evaluate_rankings` or `evaluate_clicks`.
     """
     view, found = view_of(metrics), main_rows(metrics)
     width = max(len("method"), *(len(method_label(row["method"])) for row in found)) + 1

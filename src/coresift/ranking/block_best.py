@@ -21,10 +21,10 @@ def best_of_block(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     Args:
         scores: (b, M), M >= k.
-        k: columns wanted per row.
+        k: Columns wanted per row.
 
     Raises:
-        ValueError: if a score is not a number.
+        ValueError: If a score is not a number.
     """
     ids, ambiguous = _highest(scores, k)
     values = scores.gather(1, ids)

@@ -28,8 +28,8 @@ def bootstrap_mean(values: ArrayLike, n_resamples: int = 10_000, random_state: i
 
     Args:
         values: (U,) values; NaN means "not measured" and is left out.
-        n_resamples: number of draws of U users with replacement.
-        random_state: seed of the draws.
+        n_resamples: Number of draws of U users with replacement.
+        random_state: Seed of the draws.
 
     Returns:
         Mean, low and high; all NaN where no value is left.
@@ -56,14 +56,14 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, n_resamples: int = 10_000, rand
     Args:
         a: (U,) values of the first system.
         b: (U,) values of the second system for the same users in the same order.
-        n_resamples: number of draws of U users with replacement.
-        random_state: seed of the draws.
+        n_resamples: Number of draws of U users with replacement.
+        random_state: Seed of the draws.
 
     Returns:
         Mean difference a - b over users measured in both, its interval and p-value.
 
     Raises:
-        ValueError: the arrays are not two vectors of equal length.
+        ValueError: The arrays are not two vectors of equal length.
     """
     first, second = as_numpy(a).astype(np.float64), as_numpy(b).astype(np.float64)
     if first.ndim != 1 or first.shape != second.shape:
@@ -85,8 +85,8 @@ def paired_bootstrap_columns(
     Args:
         differences: (N, C) a - b of one pair per column.
         groups: (N,) the user of every row, from 0 without gaps, whose rows are drawn together; None: a row is a user.
-        n_resamples: number of draws of users with replacement.
-        random_state: seed of the draws.
+        n_resamples: Number of draws of users with replacement.
+        random_state: Seed of the draws.
     """
     means = _resampled_means(differences, n_resamples, random_state, groups)
     low, high = _percentiles(means)
@@ -99,7 +99,7 @@ def paired_bootstrap_columns(
 
 
 def _percentiles(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ends of the interval of every column; a draw in which nobody was measured is left out."""
+    """Return the ends of the interval of every column; a draw in which nobody was measured is left out."""
     empty = np.isnan(means)
     low, high = np.percentile(np.where(empty.any(axis=0), np.nan, means), PERCENTILES, axis=0)
     partly = empty.any(axis=0) & ~empty.all(axis=0)

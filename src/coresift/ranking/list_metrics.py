@@ -27,8 +27,8 @@ def ranking_metrics(
 
     Args:
         top_items: (U, K) item ids, best first; -1 pads short lists.
-        targets: per user a collection of item ids, treated as a set.
-        ks: cut-offs.
+        targets: Per user a collection of item ids, treated as a set.
+        ks: Cut-offs.
 
     Returns:
         Arrays (U,) float64 by name ("recall@10", ...); NaN for users without targets, to be left out of means.

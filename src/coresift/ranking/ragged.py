@@ -21,7 +21,7 @@ def list_rows(lists: Lists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Flatten lists into pairs (row, value), in order.
 
     Args:
-        lists: an Arrow list array (slices, chunks and null lists are understood).
+        lists: An Arrow list array (slices, chunks and null lists are understood).
 
     Returns:
         The row of every value and the values, both int64 and of the same length.
@@ -41,8 +41,8 @@ def padded_lists(lists: Lists, width: int, *, padding: int) -> NDArray[np.int64]
 
     Args:
         lists: N lists of integers.
-        width: number of columns.
-        padding: the value of the cells before a shorter list.
+        width: Number of columns.
+        padding: The value of the cells before a shorter list.
 
     Returns:
         An (N, width) int64 matrix whose last column holds the last value of every non-empty list.
@@ -60,8 +60,8 @@ def remove_seen_targets(targets: Lists, seen: Lists) -> tuple[pa.ListArray, int]
     """Take targets out of the ground truth that a user has already seen, since a masked list can never hold them.
 
     Args:
-        targets: the ground truth of U users.
-        seen: the history of the same users.
+        targets: The ground truth of U users.
+        seen: The history of the same users.
 
     Returns:
         The remaining targets (possibly empty lists) and how many were removed.

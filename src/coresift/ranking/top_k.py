@@ -34,17 +34,17 @@ def top_items(
     Args:
         queries: (U, d) user vectors.
         items: (M, d) item vectors; row = item id.
-        k: length of every list.
-        seen: per user the items that must not appear.
-        block_size: users scored at once; by default as many as fit `CELLS_PER_BLOCK` scores.
-        items_per_block: items scored at once.
+        k: Length of every list.
+        seen: Per user the items that must not appear.
+        block_size: Users scored at once; by default as many as fit `CELLS_PER_BLOCK` scores.
+        items_per_block: Items scored at once.
 
     Returns:
         Item ids (U, k) int64, best first, and their scores (U, k) float32, both on the CPU. Equal scores are
         ordered by the lowest id. Where fewer than k items remain, the id is -1 and the score -inf.
 
     Raises:
-        ValueError: vectors of unequal width, k below 1, `seen` of another length, or a score that is not a number.
+        ValueError: Vectors of unequal width, k below 1, `seen` of another length, or a score that is not a number.
     """
     if queries.ndim != 2 or items.ndim != 2 or queries.shape[1] != items.shape[1]:
         shapes = f"{tuple(queries.shape)} and {tuple(items.shape)}"
@@ -78,17 +78,17 @@ def top_items_from(
     """Rank the whole catalogue with any scorer that can score a block of users.
 
     Args:
-        score_block: maps a slice of users to their scores (b, M); item id = column.
-        n_users: number of users U.
-        k: length of every list.
-        seen: per user the items that must not appear.
-        block_size: users scored at once.
+        score_block: Maps a slice of users to their scores (b, M); item id = column.
+        n_users: Number of users U.
+        k: Length of every list.
+        seen: Per user the items that must not appear.
+        block_size: Users scored at once.
 
     Returns:
         Item ids (U, k) int64 and scores (U, k) float32 as `top_items` gives them.
 
     Raises:
-        ValueError: k below 1, `seen` of another length than the users, or a score that is not a number.
+        ValueError: K below 1, `seen` of another length than the users, or a score that is not a number.
     """
     _check(n_users, k, seen)
     cells = None if seen is None else SeenCells(seen)
@@ -105,7 +105,7 @@ class SeenCells:
     """Seen items as flat cells (row, item), cut into blocks by offsets.
 
     Args:
-        seen: per user the items that must not appear.
+        seen: Per user the items that must not appear.
     """
 
     def __init__(self, seen: Lists) -> None:

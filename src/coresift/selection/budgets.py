@@ -11,13 +11,13 @@ from scipy.stats import rankdata
 
 
 def tie_ranks(n_rows: int, random_state: int) -> NDArray[np.int64]:
-    """A random place for every candidate, which decides between equal scores.
+    """Return a random place for every candidate, which decides between equal scores.
 
     Positions would not do: ids often follow the age of users, and the lowest position would favour the oldest.
 
     Args:
-        n_rows: how many candidates there are.
-        random_state: seed of the order.
+        n_rows: How many candidates there are.
+        random_state: Seed of the order.
 
     Returns:
         (T,) a permutation.
@@ -39,7 +39,7 @@ def best_first(scores: NDArray[np.floating], ties: NDArray[np.int64]) -> NDArray
 
 
 def largest(scores: NDArray[np.floating], ties: NDArray[np.int64]) -> int:
-    """The position of the highest score.
+    """Return the position of the highest score.
 
     Args:
         scores: (T,) higher is better.
@@ -58,8 +58,8 @@ class StrataDraw:
 
     Attributes:
         chosen: (n,) positions among the rows that were stratified.
-        sizes: how many rows every stratum holds that is not empty, in the order of the strata.
-        taken: how many of them were drawn.
+        sizes: How many rows every stratum holds that is not empty, in the order of the strata.
+        taken: How many of them were drawn.
     """
 
     chosen: NDArray[np.int64]
@@ -68,11 +68,11 @@ class StrataDraw:
 
 
 def width_strata(values: NDArray[np.float64], n_strata: int) -> NDArray[np.int64]:
-    """The stratum of every value, strata of equal width between the least and the largest value.
+    """Return the stratum of every value, strata of equal width between the least and the largest value.
 
     Args:
         values: (T,) scores.
-        n_strata: how many strata.
+        n_strata: How many strata.
 
     Returns:
         (T,) from 0 to n_strata - 1; the largest value is in the last stratum, equal values are all in stratum 0.
@@ -83,11 +83,11 @@ def width_strata(values: NDArray[np.float64], n_strata: int) -> NDArray[np.int64
 
 
 def quantile_strata(values: NDArray[np.float64], n_strata: int) -> NDArray[np.int64]:
-    """The stratum of every value, strata of equally many values.
+    """Return the stratum of every value, strata of equally many values.
 
     Args:
         values: (T,) scores.
-        n_strata: how many strata.
+        n_strata: How many strata.
 
     Returns:
         (T,) from 0 to n_strata - 1; equal values share a stratum, the one of their average rank.
@@ -107,8 +107,8 @@ def draw_from_strata(
 
     Args:
         stratum: (T,) the stratum of every row.
-        budget: how many rows to draw, at most T.
-        generator: source of the draws.
+        budget: How many rows to draw, at most T.
+        generator: Source of the draws.
         exponent: 0 for equal shares to 1 for shares in proportion to the strata.
 
     Returns:
@@ -129,12 +129,12 @@ def draw_from_strata(
 
 
 def split_highest(order: NDArray[np.int64], share: float, budget: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    """Drops a share of the highest scores, as far as the budget allows.
+    """Drop a share of the highest scores, as far as the budget allows.
 
     Args:
         order: (T,) positions by descending score.
-        share: the share to drop.
-        budget: how many rows have to stay.
+        share: The share to drop.
+        budget: How many rows have to stay.
 
     Returns:
         The rest by descending score, then the pruned rows that had to come back, the lowest scores first; and how many
@@ -154,15 +154,15 @@ def label_budgets(
     Args:
         label: (T,) classes of the candidates that may be selected.
         validation_label: (V,) classes of the validation samples.
-        budget: how many candidates to select.
-        kept: positions of candidates that are selected in any case.
+        budget: How many candidates to select.
+        kept: Positions of candidates that are selected in any case.
 
     Returns:
         The budget of every validation class, in the order of the classes. A class with too few candidates gets all of
         them and the others share the rest; a class with validation samples gets at least one where the budget allows.
 
     Raises:
-        ValueError: if a validation class has no candidate, or the classes have too few candidates together.
+        ValueError: If a validation class has no candidate, or the classes have too few candidates together.
     """
     classes, counts = np.unique(validation_label, return_counts=True)
     sizes = np.array([int((label == one).sum()) for one in classes])
@@ -192,7 +192,7 @@ def share_budget(
         quotas: (c,) wanted shares.
         least: (c,) lower limits, together at most the budget.
         most: (c,) upper limits, together at least the budget.
-        budget: what the shares add up to.
+        budget: What the shares add up to.
 
     Returns:
         (c,) shares.

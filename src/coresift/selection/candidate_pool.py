@@ -62,10 +62,10 @@ class CandidatePool:
         influence: (T,) influence on the validation loss, higher is more helpful.
         label: (T,) classes.
         validation_label: (V,) classes of the validation samples.
-        scores: further (T,) scores by name.
+        scores: Further (T,) scores by name.
 
     Raises:
-        ValueError: if shapes do not agree, a value is not finite, a norm is negative or an id occurs twice.
+        ValueError: If shapes do not agree, a value is not finite, a norm is negative or an id occurs twice.
     """
 
     sample_id: ArrayLike
@@ -102,7 +102,7 @@ class CandidatePool:
         self._store("scores", named or None)
 
     def __len__(self) -> int:
-        """The number of candidates, T."""
+        """Return the number of candidates, T."""
         return len(np.asarray(self.sample_id))
 
     @property
@@ -111,16 +111,16 @@ class CandidatePool:
         return self._n_validation
 
     def require(self, name: str) -> NDArray:
-        """A feature that a selector cannot do without.
+        """Return a feature that a selector cannot do without.
 
         Args:
-            name: name of the feature.
+            name: Name of the feature.
 
         Returns:
             Its array.
 
         Raises:
-            MissingInputError: if the pool lacks it; the message names the pipeline that makes it.
+            MissingInputError: If the pool lacks it; the message names the pipeline that makes it.
         """
         values = getattr(self, name)
         if values is None:
@@ -129,7 +129,7 @@ class CandidatePool:
         return np.asarray(values)
 
     def require_score(self, name: str) -> NDArray[np.float64]:
-        """A score that a selector cannot do without.
+        """Return a score that a selector cannot do without.
 
         Args:
             name: "gradient_norm", "influence" or the name of one of the further scores.
@@ -138,7 +138,7 @@ class CandidatePool:
             Its (T,) values.
 
         Raises:
-            MissingInputError: if the pool lacks it; the message names the pipeline that makes it.
+            MissingInputError: If the pool lacks it; the message names the pipeline that makes it.
         """
         if name in VECTORS:
             return self.require(name)
@@ -149,7 +149,7 @@ class CandidatePool:
         return np.asarray(values)
 
     def subset(self, rows: NDArray[np.int64], targets: NDArray[np.int64]) -> CandidatePool:
-        """Some of the candidates, beside some of the validation samples.
+        """Return some of the candidates, beside some of the validation samples.
 
         Args:
             rows: (k,) positions of candidates.

@@ -21,12 +21,12 @@ EXPORT_FORMATS = ("messages", "prompt_completion")
 
 
 def coreset_table(pool: CandidatePool, selector: Selector, name: str) -> pa.Table:
-    """The selected samples, ordered by id.
+    """Return the selected samples, ordered by id.
 
     Args:
-        pool: the pool that the selector was fitted to.
-        selector: a fitted selector.
-        name: what the column `selector` says.
+        pool: The pool that the selector was fitted to.
+        selector: A fitted selector.
+        name: What the column `selector` says.
 
     Returns:
         A table with the schema of `coreset`; rank 0 was chosen first.
@@ -39,7 +39,7 @@ def whole_pool_table(pool: CandidatePool) -> pa.Table:
     """Every candidate with weight 1, for training without selection.
 
     Args:
-        pool: the candidates.
+        pool: The candidates.
 
     Returns:
         A table with the schema of `coreset`, ranked by id and without scores.
@@ -49,18 +49,18 @@ def whole_pool_table(pool: CandidatePool) -> pa.Table:
 
 
 def export_records(coreset: pa.Table, prompts: pa.Table, export_format: str = "messages") -> list[dict[str, Any]]:
-    """The coreset's prompts and responses, best sample first.
+    """Return the coreset's prompts and responses, best sample first.
 
     Args:
-        coreset: the table `coreset`.
-        prompts: the table `prompts`, which holds every sample of the coreset.
+        coreset: The table `coreset`.
+        prompts: The table `prompts`, which holds every sample of the coreset.
         export_format: "messages" (one user and one assistant message) or "prompt_completion".
 
     Returns:
         One record per sample, as TRL and LLaMA-Factory read them from JSON lines.
 
     Raises:
-        ValueError: if the format is unknown or a sample has no prompt.
+        ValueError: If the format is unknown or a sample has no prompt.
     """
     check_choice("export_format", export_format, EXPORT_FORMATS)
     joined = coreset.join(prompts.select(["sample_id", "prompt", "response"]), "sample_id").sort_by("rank")
@@ -93,9 +93,9 @@ class Coreset:
     """A chosen coreset.
 
     Attributes:
-        table: the table `coreset`.
+        table: The table `coreset`.
         positions: (n,) positions in the pool.
-        report: figures for people.
+        report: Figures for people.
     """
 
     table: pa.Table
@@ -117,19 +117,19 @@ def choose(
     """Fits the selector of a name to a pool.
 
     Args:
-        pool: the candidates.
-        method: a key of `SELECTORS`, or "all" for every candidate with weight 1.
-        budget: how many candidates to select; "all" ignores it.
-        random_state: seed of the selector's draws.
-        device: device of selectors that compute on one.
-        state_clusters: clusters of surrogate states that each get a part of the budget; 0 for none.
-        options: further parameters of the selector.
+        pool: The candidates.
+        method: A key of `SELECTORS`, or "all" for every candidate with weight 1.
+        budget: How many candidates to select; "all" ignores it.
+        random_state: Seed of the selector's draws.
+        device: Device of selectors that compute on one.
+        state_clusters: Clusters of surrogate states that each get a part of the budget; 0 for none.
+        options: Further parameters of the selector.
 
     Returns:
         The coreset with its report.
 
     Raises:
-        ValueError: if the method is unknown, or as the selector raises.
+        ValueError: If the method is unknown, or as the selector raises.
     """
     if method == ALL:
         report = {"method": ALL, "candidates": len(pool), "selected": len(pool)}

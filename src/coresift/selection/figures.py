@@ -20,10 +20,10 @@ MAP_POINTS = 20_000
 
 
 def descent_figure(diagnostics: dict[str, Any]) -> Figure:
-    """The objective over time, above its proven lower bound.
+    """Return the objective over time, above its proven lower bound.
 
     Args:
-        diagnostics: diagnostics of a fitted selector; "descent" lists (seconds, objective).
+        diagnostics: Diagnostics of a fitted selector; "descent" lists (seconds, objective).
 
     Returns:
         The figure; a method without a descent gets one that says so.
@@ -46,11 +46,11 @@ def descent_figure(diagnostics: dict[str, Any]) -> Figure:
 
 
 def coverage_figure(pool: CandidatePool, selected: NDArray[np.int64]) -> Figure:
-    """A map of candidates, validation samples and coreset: the first two principal components of the embeddings.
+    """Return a map of candidates, validation samples and coreset: the first two principal components of the embeddings.
 
     Args:
-        pool: the candidates and their embeddings.
-        selected: positions of the coreset.
+        pool: The candidates and their embeddings.
+        selected: Positions of the coreset.
 
     Returns:
         The figure; at most 20,000 candidates are drawn, evenly spaced by id.

@@ -18,12 +18,12 @@ from coresift.transport import BlockCost, row_values
 
 
 def nearest_rows(queries: NDArray, rows: NDArray, count: int, *, device: str) -> tuple[NDArray, NDArray]:
-    """The nearest rows of every query.
+    """Return the nearest rows of every query.
 
     Args:
         queries: (Q, d).
         rows: (N, d).
-        count: neighbours per query; all rows where there are fewer.
+        count: Neighbours per query; all rows where there are fewer.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
@@ -43,11 +43,11 @@ def nearest_rows(queries: NDArray, rows: NDArray, count: int, *, device: str) ->
 
 
 def nearest_others(rows: NDArray, count: int, *, device: str) -> tuple[NDArray, NDArray]:
-    """The nearest other rows of every row.
+    """Return the nearest other rows of every row.
 
     Args:
         rows: (N, d).
-        count: neighbours per row; all others where there are fewer.
+        count: Neighbours per row; all others where there are fewer.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
@@ -76,11 +76,11 @@ def round_robin(
     Only a short list per target is held; a target whose list is used up gets a new one from what is left.
 
     Args:
-        closeness: the closeness of some targets to all candidates.
-        n_targets: how many targets there are.
-        n_rows: how many candidates there are, T.
-        budget: how many candidates to choose, at most T.
-        random_state: seed of the order of the targets.
+        closeness: The closeness of some targets to all candidates.
+        n_targets: How many targets there are.
+        n_rows: How many candidates there are, T.
+        budget: How many candidates to choose, at most T.
+        random_state: Seed of the order of the targets.
 
     Returns:
         (budget,) distinct candidates in the order they were taken, and (T,) the closeness at which each was taken,
@@ -109,7 +109,7 @@ class _Lists:
         self.place = np.zeros(len(targets), dtype=np.int64)
 
     def take(self, target: int) -> tuple[int, float]:
-        """Takes the closest candidate that is left, and returns it with its closeness."""
+        """Take the closest candidate that is left, and return it with its closeness."""
         while True:
             place = int(self.place[target])
             if place == self.depth:
@@ -144,10 +144,10 @@ def unit_rows(rows: NDArray) -> NDArray:
 
 
 def subtask_targets(pool: CandidatePool, validation: NDArray, subtasks: str) -> NDArray:
-    """The gradient of every subtask of the validation samples.
+    """Return the gradient of every subtask of the validation samples.
 
     Args:
-        pool: the candidates with the labels of the validation samples, where these are asked for.
+        pool: The candidates with the labels of the validation samples, where these are asked for.
         validation: (V, k) gradients of the validation samples.
         subtasks: "sample" (each validation sample for itself) or "label" (the mean of each class).
 
@@ -155,8 +155,8 @@ def subtask_targets(pool: CandidatePool, validation: NDArray, subtasks: str) -> 
         (S, k) one row per subtask.
 
     Raises:
-        ValueError: if the subtasks are neither.
-        MissingInputError: if the labels are asked for and missing.
+        ValueError: If the subtasks are neither.
+        MissingInputError: If the labels are asked for and missing.
     """
     check_choice("subtasks", subtasks, SUBTASKS)
     if subtasks == "sample":
@@ -166,7 +166,7 @@ def subtask_targets(pool: CandidatePool, validation: NDArray, subtasks: str) -> 
 
 
 def largest_alignment(rows: NDArray, targets: NDArray, *, device: str) -> NDArray[np.float64]:
-    """The largest inner product of every row with a target, a block of rows at a time.
+    """Return the largest inner product of every row with a target, a block of rows at a time.
 
     Args:
         rows: (T, k).
@@ -190,8 +190,8 @@ def cluster_rows(rows: NDArray, n_clusters: int, random_state: int) -> KMeans:
 
     Args:
         rows: (N, d).
-        n_clusters: how many clusters.
-        random_state: seed of the start.
+        n_clusters: How many clusters.
+        random_state: Seed of the start.
 
     Returns:
         The fitted model; `labels_` (N,) says which row belongs where.

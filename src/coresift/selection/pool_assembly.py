@@ -22,7 +22,7 @@ def sample_traits(samples: pa.Table) -> tuple[NDArray[np.int64], dict[str, NDArr
     """Traits that a random draw is stratified by.
 
     Args:
-        samples: the table `samples`.
+        samples: The table `samples`.
 
     Returns:
         (T,) ids of the training samples, and by name their (T,) traits: "history_length", the items of the history,
@@ -58,19 +58,19 @@ def assemble_pool(
     tensors: Mapping[str, Mapping[str, torch.Tensor]],
     sample_scores: pa.Table | None = None,
 ) -> CandidatePool:
-    """Collects the features of every training and validation sample that has a prompt.
+    """Collect the features of every training and validation sample that has a prompt.
 
     Args:
-        samples: the table `samples`, which knows the split.
-        prompts: the table `prompts`; samples without a prompt are left out.
-        tensors: tensor datasets by catalog name; an empty one counts as missing.
-        sample_scores: the table `sample_scores`, or None.
+        samples: The table `samples`, which knows the split.
+        prompts: The table `prompts`; samples without a prompt are left out.
+        tensors: Tensor datasets by catalog name; an empty one counts as missing.
+        sample_scores: The table `sample_scores`, or None.
 
     Returns:
         The pool, candidates in the order of their ids.
 
     Raises:
-        ValueError: if there are no training or no validation samples, or a dataset lacks one or holds it twice.
+        ValueError: If there are no training or no validation samples, or a dataset lacks one or holds it twice.
     """
     train_ids, valid_ids = (_ids_of(samples, prompts, split) for split in (TRAIN, VALID))
     if not len(train_ids) or not len(valid_ids):

@@ -25,8 +25,8 @@ class Selection:
         indices: (n,) distinct positions in the pool, best first.
         scores: (T,) higher is better, NaN where not computed; None where none is.
         weights: (n,) weight of each selected sample, mean 1; None for equal weights.
-        is_prefix_valid: whether the first m samples are what the method would choose for a budget of m.
-        figures: what a report should say.
+        is_prefix_valid: Whether the first m samples are what the method would choose for a budget of m.
+        figures: What a report should say.
     """
 
     indices: NDArray[np.int64]
@@ -43,7 +43,7 @@ class Selector(BaseEstimator, ABC):
         selected_indices_: (n,) positions in the pool, in rank order.
         scores_: (T,) score of every candidate, higher is better, NaN where not computed.
         weights_: (n,) weights of the selected samples in fine-tuning, mean 1.
-        diagnostics_: figures for the report; "prefix" says whether a prefix is a valid smaller coreset.
+        diagnostics_: Figures for the report; "prefix" says whether a prefix is a valid smaller coreset.
     """
 
     budget: int
@@ -53,18 +53,18 @@ class Selector(BaseEstimator, ABC):
     diagnostics_: dict[str, Any]
 
     def fit(self, pool: CandidatePool, y: None = None) -> Self:
-        """Selects from a pool.
+        """Select from a pool.
 
         Args:
-            pool: the candidates and their features.
-            y: ignored; present for scikit-learn.
+            pool: The candidates and their features.
+            y: Ignored; present for scikit-learn.
 
         Returns:
             The selector itself, with its results.
 
         Raises:
-            ValueError: if the budget does not fit the pool, or an option is out of range.
-            MissingInputError: if the pool lacks a feature; the message names the pipeline that makes it.
+            ValueError: If the budget does not fit the pool, or an option is out of range.
+            MissingInputError: If the pool lacks a feature; the message names the pipeline that makes it.
         """
         if self.budget < 1:
             raise ValueError(f"budget {self.budget} < 1: raise selection.budget.")
@@ -85,61 +85,61 @@ class Selector(BaseEstimator, ABC):
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Checks an option that has a few possible values.
+    """Check an option that has a few possible values.
 
     Args:
-        name: the option.
-        value: what was given.
-        choices: what is possible.
+        name: The option.
+        value: What was given.
+        choices: What is possible.
 
     Raises:
-        ValueError: if the value is none of the choices.
+        ValueError: If the value is none of the choices.
     """
     if value not in choices:
         raise ValueError(f"{name} is '{value}': choose one of {', '.join(choices)}.")
 
 
 def check_count(name: str, value: int) -> None:
-    """Checks an option that counts something.
+    """Check an option that counts something.
 
     Args:
-        name: the option.
-        value: what was given.
+        name: The option.
+        value: What was given.
 
     Raises:
-        ValueError: if the value is below 1.
+        ValueError: If the value is below 1.
     """
     if value < 1:
         raise ValueError(f"{name} is {value}: it must be at least 1.")
 
 
 def check_share(name: str, value: float) -> None:
-    """Checks an option that is a share of which something has to be left.
+    """Check an option that is a share of which something has to be left.
 
     Args:
-        name: the option.
-        value: what was given.
+        name: The option.
+        value: What was given.
 
     Raises:
-        ValueError: if the value is negative, 1 or more.
+        ValueError: If the value is negative, 1 or more.
     """
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value}: it must be at least 0 and below 1.")
 
 
 def train_and_validation(pool: CandidatePool, representation: str) -> tuple[NDArray, NDArray]:
-    """The rows of a representation on both sides.
+    """Return the rows of a representation on both sides.
 
     Args:
-        pool: the candidates.
+        pool: The candidates.
         representation: "embedding", "gradient_feature" or "state".
 
     Returns:
         (T, d) candidates and (V, d) validation samples.
 
     Raises:
-        ValueError: if there is no such representation.
-        MissingInputError: if the pool lacks it.
+        ValueError: If there is no such representation.
+        MissingInputError: If the pool lacks it.
     """
     check_choice("representation", representation, MATRICES)
     return pool.require(representation), pool.require(f"validation_{representation}")
@@ -149,7 +149,7 @@ class ScoreSelector(Selector):
     """Takes the candidates of the highest score; a prefix is the selection for a smaller budget.
 
     Attributes:
-        random_state: decides between equal scores.
+        random_state: Decides between equal scores.
     """
 
     random_state: int

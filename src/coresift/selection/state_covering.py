@@ -28,10 +28,10 @@ class StateCoveringSelector(Selector):
     none.
 
     Args:
-        selector: what chooses within a cluster, without options that name positions of the pool.
-        budget: how many candidates to select.
-        n_clusters: how many clusters at most.
-        random_state: seed of the clusters.
+        selector: What chooses within a cluster, without options that name positions of the pool.
+        budget: How many candidates to select.
+        n_clusters: How many clusters at most.
+        random_state: Seed of the clusters.
     """
 
     def __init__(self, selector: Selector, budget: int = 1024, *, n_clusters: int = 4, random_state: int = 0) -> None:

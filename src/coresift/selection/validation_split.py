@@ -20,7 +20,7 @@ def is_for_tuning(sample_id: ArrayLike, tuning_share: float) -> NDArray[np.bool_
 
     Args:
         sample_id: (N,) ids below 2**31.
-        tuning_share: share of the samples in the tuning part, 0 to 1.
+        tuning_share: Share of the samples in the tuning part, 0 to 1.
 
     Returns:
         (N,) whether each sample is in the tuning part; the answer for an id depends on nothing else.
@@ -30,34 +30,34 @@ def is_for_tuning(sample_id: ArrayLike, tuning_share: float) -> NDArray[np.bool_
 
 
 def without_tuning_part(rows: pa.Table, tuning_share: float) -> pa.Table:
-    """Samples, or their prompts, without the validation samples of the tuning part.
+    """Return samples, or their prompts, without the validation samples of the tuning part.
 
     Args:
-        rows: the table `samples` or `prompts`.
-        tuning_share: share of the validation samples in the tuning part; 0 leaves all of them to selection.
+        rows: The table `samples` or `prompts`.
+        tuning_share: Share of the validation samples in the tuning part; 0 leaves all of them to selection.
 
     Returns:
         What selection, and the scores it reads, may see.
 
     Raises:
-        ValueError: if validation samples exist and none is left.
+        ValueError: If validation samples exist and none is left.
     """
     return _without(rows, tuning_share, is_tuning_part=True) if tuning_share else rows
 
 
 def without_selection_part(rows: pa.Table, tuning_share: float) -> pa.Table:
-    """Samples, or their prompts, without the validation samples that selection uses.
+    """Return samples, or their prompts, without the validation samples that selection uses.
 
     Args:
-        rows: the table `samples` or `prompts`.
-        tuning_share: share of the validation samples in the tuning part; 0 means that tuning is watched on all of
+        rows: The table `samples` or `prompts`.
+        tuning_share: Share of the validation samples in the tuning part; 0 means that tuning is watched on all of
             them, as selection uses all of them.
 
     Returns:
         What fine-tuning may see.
 
     Raises:
-        ValueError: if validation samples exist and none is left.
+        ValueError: If validation samples exist and none is left.
     """
     return _without(rows, tuning_share, is_tuning_part=False) if tuning_share else rows
 

@@ -25,7 +25,7 @@ def surrogate_kind(model: str, samples: pa.Table) -> str:
     Args:
         model: "sasrec", "din", or "auto": DIN where some samples are disliked, which those of clicks are and those of
             next items never, SASRec elsewhere.
-        samples: table `samples`.
+        samples: Table `samples`.
 
     Raises:
         ValueError: `model` is unknown.
@@ -52,12 +52,12 @@ def surrogate_trainer(
 
     Args:
         model: "auto", "sasrec" or "din", as `surrogate_kind` reads it.
-        samples: table `samples`, which decides what "auto" is.
-        users: table `users`; DIN reads their profiles.
-        n_items: catalogue size M.
+        samples: Table `samples`, which decides what "auto" is.
+        users: Table `users`; DIN reads their profiles.
+        n_items: Catalogue size M.
         item_text_vectors: (M, d'); SASRec reads them if its options ask for them.
-        options: of `train_surrogate` under "sasrec", of `train_click_surrogate` under "din".
-        random_state: seed of every draw.
+        options: Of `train_surrogate` under "sasrec", of `train_click_surrogate` under "din".
+        random_state: Seed of every draw.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:

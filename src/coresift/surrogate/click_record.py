@@ -23,7 +23,7 @@ class Clicks:
 
     Attributes:
         sample_id: (N,).
-        features: what the model reads of them.
+        features: What the model reads of them.
         labels: (N,) float32, 1 where the item was liked.
     """
 
@@ -52,7 +52,7 @@ class ClickRecord:
         """Record which impressions are wrong now and were right before.
 
         Args:
-            model: the surrogate after an epoch.
+            model: The surrogate after an epoch.
         """
         right = (model.encode(self.training.features)[1] > 0) == (self.training.labels > 0)
         self.n_forgotten += self.was_right & ~right
@@ -68,7 +68,7 @@ class ClickRecord:
         impressions takes away (`target_loss_drops`). `TrainingRecord.table` names the papers.
 
         Args:
-            model: the surrogate with its best weights.
+            model: The surrogate with its best weights.
         """
         states, logits = model.encode(self.training.features)
         error = (logits.sigmoid() - self.training.labels).abs()

@@ -35,15 +35,15 @@ class DinConfig:
     """Shape of the model.
 
     Attributes:
-        n_items: catalogue size M.
-        profile: values of every profile column that have an embedding of their own, by column; any other value shares
+        n_items: Catalogue size M.
+        profile: Values of every profile column that have an embedding of their own, by column; any other value shares
             one.
-        highest_rating: divides ratings.
-        dimension: width of item vectors.
-        hidden: width of the network's layers, and of the state.
-        n_layers: layers of the network.
-        max_length: newest items read of a history.
-        dropout: share of activations dropped while training.
+        highest_rating: Divides ratings.
+        dimension: Width of item vectors.
+        hidden: Width of the network's layers, and of the state.
+        n_layers: Layers of the network.
+        max_length: Newest items read of a history.
+        dropout: Share of activations dropped while training.
     """
 
     n_items: int
@@ -82,9 +82,9 @@ def click_features(samples: pa.Table, users: pa.Table, config: DinConfig) -> Cli
     """Return what the model reads of samples.
 
     Args:
-        samples: table `samples`; the item in question is the first target.
-        users: table `users`, rows in any order.
-        config: shape of the model, which knows the profile's values.
+        samples: Table `samples`; the item in question is the first target.
+        users: Table `users`, rows in any order.
+        config: Shape of the model, which knows the profile's values.
     """
     width = min(config.max_length, max(1, int(list_lengths(samples["history"]).max(initial=0))))
     history = torch.from_numpy(padded_lists(samples["history"], width, padding=NO_ITEM))
@@ -122,9 +122,9 @@ def profile_values(users: pa.Table, *, fewest_users: int = 10, most_values: int 
     """Return the values of every profile column that enough users share.
 
     Args:
-        users: table `users`; columns besides `user_id` and `raw_id` are the profile.
-        fewest_users: a rarer value tells nothing that could be learned.
-        most_values: the most frequent ones are kept.
+        users: Table `users`; columns besides `user_id` and `raw_id` are the profile.
+        fewest_users: A rarer value tells nothing that could be learned.
+        most_values: The most frequent ones are kept.
     """
     chosen: dict[str, list[str]] = {}
     for name in users.column_names:

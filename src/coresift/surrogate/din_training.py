@@ -29,11 +29,11 @@ class DinOptions:
     """How DIN is trained.
 
     Attributes:
-        epochs: most passes over the training samples.
-        patience: epochs without a better validation AUC after which training stops.
-        batch_size: samples of a step.
-        learning_rate: step size of AdamW.
-        weight_decay: decoupled weight decay of AdamW.
+        epochs: Most passes over the training samples.
+        patience: Epochs without a better validation AUC after which training stops.
+        batch_size: Samples of a step.
+        learning_rate: Step size of AdamW.
+        weight_decay: Decoupled weight decay of AdamW.
     """
 
     epochs: int = 12
@@ -56,16 +56,16 @@ def train_din(
     """Train DIN as `train_click_surrogate` does, and return the model and how training went.
 
     Args:
-        samples: table `samples` with labels 0 and 1.
-        users: table `users`; row = user id.
-        n_items: catalogue size M.
-        options: how to train.
-        random_state: seed of weights, order and dropout.
+        samples: Table `samples` with labels 0 and 1.
+        users: Table `users`; row = user id.
+        n_items: Catalogue size M.
+        options: How to train.
+        random_state: Seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        shape: fields of `DinConfig`.
+        shape: Fields of `DinConfig`.
 
     Raises:
-        ValueError: the training or validation samples hold only one label.
+        ValueError: The training or validation samples hold only one label.
     """
     given = asdict(options or DinOptions()) | shape
     trained = train_click_surrogate(samples, users, n_items, random_state=random_state, device=device, **given)
@@ -84,18 +84,18 @@ def train_click_surrogate(
     """Train DIN on every training sample and keep the weights with the best validation AUC.
 
     Args:
-        samples: table `samples` with labels 0 and 1; validation rows stop training, training rows are scored.
-        users: table `users`; row = user id.
-        n_items: catalogue size M.
-        random_state: seed of weights, order and dropout.
+        samples: Table `samples` with labels 0 and 1; validation rows stop training, training rows are scored.
+        users: Table `users`; row = user id.
+        n_items: Catalogue size M.
+        random_state: Seed of weights, order and dropout.
         device: "auto", "cpu", "cuda" or "mps".
-        options: fields of `DinOptions`, and those of `DinConfig` that shape the model.
+        options: Fields of `DinOptions`, and those of `DinConfig` that shape the model.
 
     Returns:
         The model on the CPU, metrics, and the table `sample_scores`.
 
     Raises:
-        ValueError: the training or validation samples hold only one label.
+        ValueError: The training or validation samples hold only one label.
     """
     training = {entry.name: options.pop(entry.name) for entry in fields(DinOptions) if entry.name in options}
     highest = pc.max(pc.list_flatten(samples["history_ratings"])).as_py() or 1.0

@@ -41,7 +41,7 @@ def load_surrogate(folder: Path) -> Surrogate:
     """Read a model written by `save_surrogate`, in evaluation mode on the CPU.
 
     Raises:
-        ValueError: the folder holds no surrogate, or one that is unknown.
+        ValueError: The folder holds no surrogate, or one that is unknown.
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file() or not (folder / "model.safetensors").is_file():
@@ -68,10 +68,10 @@ def surrogate_states(model: Surrogate, samples: pa.Table, users: pa.Table | None
     The metadata name the surrogate, so that states and item vectors of different trainings are not mixed unnoticed.
 
     Args:
-        model: a trained surrogate. SASRec's state is its output after the last item of `history`, so that scores are
+        model: A trained surrogate. SASRec's state is its output after the last item of `history`, so that scores are
             state @ item_vectors.T; DIN's is that of `din_states`.
-        samples: table `samples`.
-        users: table `users`, whose profiles DIN reads.
+        samples: Table `samples`.
+        users: Table `users`, whose profiles DIN reads.
 
     Raises:
         ValueError: DIN is not given the users.

@@ -31,11 +31,11 @@ def use_item_text(
     """Let titles shape the item vectors of a surrogate that is about to train.
 
     Args:
-        model: the surrogate with its first weights.
+        model: The surrogate with its first weights.
         how: "none", "start", "sum" or "auto", as `SurrogateOptions.item_text` explains them.
         text_vectors: (M, d'); not read if `how` is "none".
-        known: whether an item has a training interaction, (M,) bool.
-        generator: draws the first projection of "sum".
+        known: Whether an item has a training interaction, (M,) bool.
+        generator: Draws the first projection of "sum".
 
     Raises:
         ValueError: `how` is unknown, or text vectors are missing or of another catalogue.

@@ -48,7 +48,7 @@ def sampled_losses(
         item_vectors: (M, d).
         targets: (B,) item ids.
         items: (C,) ids of sampled items.
-        log_counts: logarithm of how often each item was expected in the sample, (C,) or one number for all.
+        log_counts: Logarithm of how often each item was expected in the sample, (C,) or one number for all.
     """
     # F.embedding, unlike indexing, sums its gradients in a fixed order on several threads.
     positive = (states * F.embedding(targets, item_vectors)).sum(1)
@@ -71,9 +71,9 @@ class CatalogueLoss:
         """Prepare the draws.
 
         Args:
-            counts: how often every item is a training target, (M,).
-            negatives: items drawn per step, shared by the batch; None compares with the whole catalogue.
-            random_state: seed of the draws.
+            counts: How often every item is a training target, (M,).
+            negatives: Items drawn per step, shared by the batch; None compares with the whole catalogue.
+            random_state: Seed of the draws.
         """
         self.negatives = negatives
         weights = (counts + 1.0) ** POPULARITY_EXPONENT

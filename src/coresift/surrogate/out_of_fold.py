@@ -82,10 +82,10 @@ class OutOfFoldReport:
     """How out-of-fold states were made.
 
     Attributes:
-        folds: number of folds.
-        residuals: residual of every fold's alignment on the validation samples.
-        max_residual: the largest residual that is accepted.
-        used: whether the states are out of fold; otherwise they are the final, early-stopped surrogate's own.
+        folds: Number of folds.
+        residuals: Residual of every fold's alignment on the validation samples.
+        max_residual: The largest residual that is accepted.
+        used: Whether the states are out of fold; otherwise they are the final, early-stopped surrogate's own.
     """
 
     folds: int
@@ -109,18 +109,18 @@ def out_of_fold_states(
     """Return the states of every sample, those of training samples out of fold, and a JSON-ready report.
 
     Args:
-        model: the final surrogate, which encodes validation and test samples.
-        interactions: table `interactions`.
-        samples: table `samples`.
-        train: trains a fold's surrogate, with the options of the final one.
-        users: table `users`, whose profiles DIN reads.
-        folds: parts into which users are divided, at least 2.
-        max_residual: if a fold's alignment leaves more, training samples keep the final surrogate's own states.
-        folder: keeps finished folds, so that a killed run resumes.
-        random_state: seed of the division.
+        model: The final surrogate, which encodes validation and test samples.
+        interactions: Table `interactions`.
+        samples: Table `samples`.
+        train: Trains a fold's surrogate, with the options of the final one.
+        users: Table `users`, whose profiles DIN reads.
+        folds: Parts into which users are divided, at least 2.
+        max_residual: If a fold's alignment leaves more, training samples keep the final surrogate's own states.
+        folder: Keeps finished folds, so that a killed run resumes.
+        random_state: Seed of the division.
 
     Raises:
-        ValueError: fewer than two folds, or fewer users than folds.
+        ValueError: Fewer than two folds, or fewer users than folds.
     """
     states = surrogate_states(model, samples, users)
     valid = samples.filter(pc.equal(samples["split"], VALID))

@@ -34,7 +34,7 @@ class SurrogateBatches:
         self.targets = first_targets(samples)
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
         return math.ceil(self.samples.num_rows / self.batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
@@ -66,7 +66,7 @@ class ClickBatches:
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
         return math.ceil(self.samples.num_rows / self.batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
@@ -87,15 +87,15 @@ def surrogate_batches(
     """Return the samples of one split as batches that can be iterated again and again.
 
     Args:
-        samples: table `samples`.
-        batch_size: samples per batch.
+        samples: Table `samples`.
+        batch_size: Samples per batch.
         split: 0 train, 1 valid, 2 test.
-        scored: what the loss of a sample is about. "last": its target after its history, which is what the language
+        scored: What the loss of a sample is about. "last": its target after its history, which is what the language
             model learns from it. "sequence": every item of the sequence but the first, the target included, as DEALRec
             defines its surrogate's loss (arXiv 2401.17197). "released": as DEALRec's public code behaves, whose shift
             of the sequence leaves the target out, so that a sample with fewer than two items in its history has
             neither loss nor gradient.
-        longest: newest items of a history that are handed over, so that one long history does not widen a batch; None
+        longest: Newest items of a history that are handed over, so that one long history does not widen a batch; None
             for all. A model reads no more than its `max_length` + 1.
 
     Raises:
@@ -112,12 +112,12 @@ def influence_batches(
     """Return the samples of one split as the batches that a surrogate's losses are taken on.
 
     Args:
-        model: a trained surrogate.
-        samples: table `samples`.
-        users: table `users`, whose profiles DIN reads.
-        batch_size: samples per batch.
+        model: A trained surrogate.
+        samples: Table `samples`.
+        users: Table `users`, whose profiles DIN reads.
+        batch_size: Samples per batch.
         split: 0 train, 1 valid, 2 test.
-        scored: as `surrogate_batches` has it; of an impression there is nothing to score but its label, "last".
+        scored: As `surrogate_batches` has it; of an impression there is nothing to score but its label, "last".
 
     Raises:
         ValueError: `scored` is unknown, or another than "last" for DIN.
@@ -141,8 +141,8 @@ def sample_losses(model: Surrogate, batch: dict[str, Tensor]) -> Tensor:
     (``torch.nn.attention.sdpa_kernel(SDPBackend.MATH)``).
 
     Args:
-        model: the surrogate.
-        batch: as `influence_batches` yields it.
+        model: The surrogate.
+        batch: As `influence_batches` yields it.
     """
     if isinstance(model, Din):
         everything = slice(None)

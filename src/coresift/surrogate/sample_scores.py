@@ -26,7 +26,7 @@ def first_targets(samples: pa.Table) -> Tensor:
     """Return the first target (N,) of every sample.
 
     Raises:
-        ValueError: a sample has no target.
+        ValueError: A sample has no target.
     """
     rows, items = list_rows(samples["targets"])
     present, first = np.unique(rows, return_index=True)
@@ -49,7 +49,7 @@ class TrainingRecord:
         """Record which samples lost the place they had.
 
         Args:
-            model: the surrogate after an epoch.
+            model: The surrogate after an epoch.
         """
         learned = self._learned(model)
         self.n_forgotten += self.was_learned & ~learned
@@ -66,7 +66,7 @@ class TrainingRecord:
         the validation samples takes away (`target_loss_drops`).
 
         Args:
-            model: the surrogate with its best weights.
+            model: The surrogate with its best weights.
         """
         loss, el2n, grand = _exact_difficulty(model, self.samples, self.targets)
         columns = {

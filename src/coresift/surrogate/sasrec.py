@@ -31,12 +31,12 @@ class SasRecConfig:
     """Shape of the model.
 
     Attributes:
-        n_items: catalogue size M; item id i is token i + 1.
-        dimension: width of states and item vectors.
-        n_blocks: transformer blocks.
-        n_heads: attention heads; they divide `dimension`.
-        max_length: tokens read at most, the newest ones.
-        dropout: share of activations dropped while training.
+        n_items: Catalogue size M; item id i is token i + 1.
+        dimension: Width of states and item vectors.
+        n_blocks: Transformer blocks.
+        n_heads: Attention heads; they divide `dimension`.
+        max_length: Tokens read at most, the newest ones.
+        dropout: Share of activations dropped while training.
     """
 
     n_items: int
@@ -155,9 +155,9 @@ class SasRec(nn.Module):
         Every layer sees the B histories as its first dimension, as gradients per sample need it.
 
         Args:
-            histories: item ids; the newest ones are read, up to `max_length` tokens.
-            rows: row of every item asked for, (P,).
-            columns: its column, among the columns that are read, (P,).
+            histories: Item ids; the newest ones are read, up to `max_length` tokens.
+            rows: Row of every item asked for, (P,).
+            columns: Its column, among the columns that are read, (P,).
         """
         tokens, n_tokens = self._tokens(histories)
         return self(tokens)[rows, n_tokens[rows] + columns - histories.shape[1]]

@@ -22,10 +22,10 @@ class TrainingSequences:
     """Tokens and the items that follow them, flat, cut into pieces of at most `max_length`.
 
     Attributes:
-        tokens: input tokens; the first piece of a user opens with the start token.
-        targets: the item that follows each token.
-        starts: first position of every piece.
-        lengths: positions of every piece.
+        tokens: Input tokens; the first piece of a user opens with the start token.
+        targets: The item that follows each token.
+        starts: First position of every piece.
+        lengths: Positions of every piece.
     """
 
     tokens: NDArray[np.int64]
@@ -53,11 +53,11 @@ def training_sequences(interactions: pa.Table, *, max_length: int) -> TrainingSe
     """Build the sequences of the training split.
 
     Args:
-        interactions: table with user_id, item_id, position and split.
-        max_length: longest piece; longer sequences continue in a further piece, so that no target is lost.
+        interactions: Table with user_id, item_id, position and split.
+        max_length: Longest piece; longer sequences continue in a further piece, so that no target is lost.
 
     Raises:
-        ValueError: the training split is empty.
+        ValueError: The training split is empty.
     """
     train = interactions.filter(pc.equal(interactions["split"], TRAIN)).sort_by(
         [("user_id", "ascending"), ("position", "ascending")]

@@ -37,8 +37,8 @@ def target_loss_drops(
         targets: (N,) what they should predict: next items, or labels.
         validation_states: (V, d).
         validation_targets: (V,) what they should predict.
-        losses: the surrogate's loss as a function of states.
-        random_state: seed of the map and of the validation batches.
+        losses: The surrogate's loss as a function of states.
+        random_state: Seed of the map and of the validation batches.
     """
     before = _in_blocks(losses, states, targets)
     shift = _warm_up(losses, validation_states, validation_targets, random_state)

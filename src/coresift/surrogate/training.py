@@ -34,8 +34,8 @@ def running_mean(model: nn.Module, steps: float) -> AveragedModel:
     The first steps count alike, so that the starting weights are soon forgotten.
 
     Args:
-        model: whose parameters are averaged.
-        steps: over how many of the latest steps, roughly; with 1 or less the copy holds the latest weights.
+        model: Whose parameters are averaged.
+        steps: Over how many of the latest steps, roughly; with 1 or less the copy holds the latest weights.
     """
 
     @torch.no_grad()
@@ -51,10 +51,10 @@ def product_dtype(name: str, device: torch.device) -> torch.dtype:
 
     Args:
         name: "float32", "bfloat16", or "auto": bfloat16 on a device that computes in it, a CPU included.
-        device: where the surrogate trains.
+        device: Where the surrogate trains.
 
     Raises:
-        ValueError: the name is unknown.
+        ValueError: The name is unknown.
     """
     if name == "auto" and device.type == "cpu":
         features = torch.cpu.get_capabilities()
@@ -77,10 +77,10 @@ class TrainedSurrogate(Generic[ModelT_co]):
     """A trained surrogate.
 
     Attributes:
-        model: with its best weights, on the CPU.
-        metrics: how training went, JSON-ready.
-        sample_scores: what training saw of every training sample.
-        epoch_seconds: processor time of every epoch's training, all threads together, validation not included.
+        model: With its best weights, on the CPU.
+        metrics: How training went, JSON-ready.
+        sample_scores: What training saw of every training sample.
+        epoch_seconds: Processor time of every epoch's training, all threads together, validation not included.
     """
 
     model: ModelT_co
@@ -102,19 +102,19 @@ def train_surrogate(
     """Train SASRec on the training split and keep the averaged weights with the best validation NDCG@10.
 
     Args:
-        interactions: table `interactions`; only rows of the training split are learned from.
-        samples: table `samples`; validation rows stop training, training rows are scored.
-        n_items: catalogue size M.
+        interactions: Table `interactions`; only rows of the training split are learned from.
+        samples: Table `samples`; validation rows stop training, training rows are scored.
+        n_items: Catalogue size M.
         item_text_vectors: (M, d'), read if the option `item_text` asks for them.
-        random_state: seed of weights, order, dropout and sampled items.
+        random_state: Seed of weights, order, dropout and sampled items.
         device: "auto", "cpu", "cuda" or "mps".
-        options: fields of `SurrogateOptions`.
+        options: Fields of `SurrogateOptions`.
 
     Returns:
         The model on the CPU with its best weights, metrics, and the table `sample_scores`.
 
     Raises:
-        ValueError: the training or validation split is empty, or text vectors are asked for and do not fit.
+        ValueError: The training or validation split is empty, or text vectors are asked for and do not fit.
     """
     settings = SurrogateOptions(**options)  # type: ignore[arg-type]
     with torch.random.fork_rng():

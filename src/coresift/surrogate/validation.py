@@ -19,12 +19,12 @@ class Validation:
         """Choose the users.
 
         Args:
-            samples: table `samples`.
-            limit: users at most, drawn by `random_state` where there are more.
-            random_state: seed of the draw.
+            samples: Table `samples`.
+            limit: Users at most, drawn by `random_state` where there are more.
+            random_state: Seed of the draw.
 
         Raises:
-            ValueError: there is no validation sample, or none with a target outside its history.
+            ValueError: There is no validation sample, or none with a target outside its history.
         """
         rows = np.flatnonzero(np.asarray(pc.equal(samples["split"], VALID)))
         if len(rows) == 0:

@@ -18,16 +18,16 @@ class CostStream(Protocol):
     device: torch.device
 
     def blocks(self) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
-        """Yields positions and their (b, V) costs, which the receiver may overwrite."""
+        """Yield positions and their (b, V) costs, which the receiver may overwrite."""
 
 
 class ActiveRows:
     """Some rows of a cost, held in memory so that many passes over them are cheap.
 
     Args:
-        cost: the cost of T candidates.
+        cost: The cost of T candidates.
         positions: (m,) ascending rows to hold; m is a small multiple of the budget, whatever T is.
-        known: rows of the same cost that are in memory already, to be copied from.
+        known: Rows of the same cost that are in memory already, to be copied from.
     """
 
     def __init__(self, cost: BlockCost, positions: NDArray[np.int64], known: ActiveRows | None = None) -> None:

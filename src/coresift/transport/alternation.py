@@ -17,16 +17,16 @@ NOBODY = -1
 
 
 def alternate(search: MedoidSearch, stream: CostStream, max_rounds: int = 100) -> bool:
-    """Moves medoids until no move under a fixed plan gains anything.
+    """Move medoids until no move under a fixed plan gains anything.
 
     The plan stays feasible whichever rows stand in the places of the medoids, so the gains of different medoids add
     up to a guaranteed improvement. A one-to-one assignment gives every medoid a row of its own: without it, a few
     attractive rows would be taken once and all other medoids would stay where they are.
 
     Args:
-        search: the search to improve.
-        stream: the rows that medoids may move to.
-        max_rounds: how many times all medoids move at most.
+        search: The search to improve.
+        stream: The rows that medoids may move to.
+        max_rounds: How many times all medoids move at most.
 
     Returns:
         Whether the selection improved.
@@ -42,11 +42,11 @@ def alternate(search: MedoidSearch, stream: CostStream, max_rounds: int = 100) -
 
 
 def best_moves(search: MedoidSearch, stream: CostStream) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The one-to-one moves of largest total gain under the present plan.
+    """Return the one-to-one moves of largest total gain under the present plan.
 
     Args:
-        search: the search whose medoids may move.
-        stream: the rows that medoids may move to.
+        search: The search whose medoids may move.
+        stream: The rows that medoids may move to.
 
     Returns:
         Which medoids move and the rows they move to.
@@ -108,7 +108,7 @@ def _merge(
 def _assign(
     medoid: NDArray[np.int64], row: NDArray[np.int64], gain: NDArray[np.float64], n_medoids: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The matching of largest total gain, in which a medoid may also stay (an edge of its own with gain 0)."""
+    """Return the matching of largest total gain, in which a medoid may also stay (an edge of its own with gain 0)."""
     distinct, column = np.unique(row, return_inverse=True)
     stay = np.arange(n_medoids)
     edges = np.concatenate([medoid, stay]), np.concatenate([column, len(distinct) + stay])

@@ -16,7 +16,7 @@ ARCS_PER_NODE = 8
 
 
 def nearest_arcs(reduced: Floats) -> Arcs:
-    """The smallest entries of every row and of every column."""
+    """Return the smallest entries of every row and of every column."""
     n_rows, n_columns = reduced.shape
     per_row, per_column = arcs_per_row(reduced.shape), min(ARCS_PER_NODE, n_rows)
     columns = np.argpartition(reduced, per_row - 1, axis=1)[:, :per_row]
@@ -48,7 +48,7 @@ def smallest_places(values: Floats, count: int) -> Integers:
 
 
 def union(first: Arcs, second: Arcs, n_columns: int) -> Arcs:
-    """The arcs of both sets, each once, by source and target."""
+    """Return the arcs of both sets, each once, by source and target."""
     keys = np.concatenate([rows.astype(np.int64) * n_columns + columns for rows, columns in (first, second)])
     keys.sort()
     keys = keys[np.diff(keys, prepend=-1) > 0]
@@ -56,5 +56,5 @@ def union(first: Arcs, second: Arcs, n_columns: int) -> Arcs:
 
 
 def concatenated(parts: list[Integers]) -> Integers:
-    """The parts in one array, also where there are none."""
+    """Return the parts in one array, also where there are none."""
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -30,14 +30,14 @@ class BlockCost:
         train: (T, d) representation of the candidates, float32 (float64 is kept for the exact rows).
         valid: (V, d) representation of the validation rows.
         gradient_norms: (T,) non-negative norms, or None for zeros.
-        gradient_weight: how much a large gradient norm is worth, in units of the largest distance.
-        distance_scale: a scale to share between several costs; None computes the largest distance when first needed.
-        gradient_scale: the largest norm to share between several costs; None takes the largest of `gradient_norms`.
-        block_size: training rows per block; None fits a block in the cache of the device.
+        gradient_weight: How much a large gradient norm is worth, in units of the largest distance.
+        distance_scale: A scale to share between several costs; None computes the largest distance when first needed.
+        gradient_scale: The largest norm to share between several costs; None takes the largest of `gradient_norms`.
+        block_size: Training rows per block; None fits a block in the cache of the device.
         device: "auto", "cpu", "cuda" or "mps".
 
     Raises:
-        ValueError: if shapes do not agree, a value is not finite, a norm is negative, a scale is not above 0 or far
+        ValueError: If shapes do not agree, a value is not finite, a norm is negative, a scale is not above 0 or far
             from all distances, or there are no rows.
     """
 
@@ -85,7 +85,7 @@ class BlockCost:
             self._check_largest_cost(distance_scale)
 
     def __len__(self) -> int:
-        """The number of training rows, T."""
+        """Return the number of training rows, T."""
         return int(self._train.shape[0])
 
     @property
@@ -134,11 +134,11 @@ class BlockCost:
         return self._largest_cost
 
     def rows(self, indices: ArrayLike, exact: bool = False) -> NDArray[np.floating]:
-        """The cost rows of some training rows.
+        """Return the cost rows of some training rows.
 
         Args:
             indices: (k,) positions of training rows.
-            exact: measure in float64, to the precision of differences, instead of float32.
+            exact: Measure in float64, to the precision of differences, instead of float32.
 
         Returns:
             (k, V) costs: float32, or float64 where exact.
@@ -165,7 +165,7 @@ class BlockCost:
             yield chunk, self._block(contiguous if indices is None else torch.as_tensor(chunk, device=self.device))
 
     def subset(self, rows: ArrayLike, targets: ArrayLike) -> BlockCost:
-        """The cost between some training and some validation rows, in the units of this one.
+        """Return the cost between some training and some validation rows, in the units of this one.
 
         Args:
             rows: (k,) positions of training rows.

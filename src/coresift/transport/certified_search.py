@@ -31,8 +31,8 @@ def certified_search(search: MedoidSearch, random_state: int) -> tuple[MedoidSea
     """Improves a selection until it is proved to be a one-swap optimum, or the effort is spent.
 
     Args:
-        search: the start.
-        random_state: seed of the random restarts.
+        search: The start.
+        random_state: Seed of the random restarts.
 
     Returns:
         The best search, the prices of the best bound, and whether no exchange of one row lowers the objective. Beyond
@@ -64,7 +64,7 @@ def _rows_to_exchange(search: MedoidSearch, prices: Prices, active: ActiveRows) 
 
 
 def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
-    """Raises the bound, and starts again from the rows that its averages choose, until the gap stands still."""
+    """Raise the bound, and start again from the rows that its averages choose, until the gap stands still."""
     cost, rules, effort = search.cost, search.rules, search.effort
     prices = price_at(cost, rules, search.rows.min(axis=0))
     gap = search.objective - prices.bound
@@ -87,7 +87,7 @@ def _follow_prices(search: MedoidSearch) -> tuple[MedoidSearch, Prices]:
 def _restart_nearby(
     search: MedoidSearch, prices: Prices, active: ActiveRows, generator: np.random.Generator
 ) -> MedoidSearch:
-    """Starts again from the averages with noise, which decides differently where they leave the choice open."""
+    """Start again from the averages with noise, which decides differently where they leave the choice open."""
     for _ in range(RANDOM_RESTARTS):
         if search.effort.is_spent:
             break

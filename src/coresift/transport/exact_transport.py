@@ -42,11 +42,11 @@ class TransportPlan:
     """The optimal way to move one mass onto another, with its proof.
 
     Attributes:
-        value: the least total cost.
+        value: The least total cost.
         source_potentials: (n,) dual values u.
         target_potentials: (V,) dual values v, with ``u_i + v_j <= C_ij`` everywhere.
         plan: (n, V) sparse mass moved from each source to each target.
-        arcs: the pairs (sources, targets) among which the solver looked, a good start for a similar problem.
+        arcs: The pairs (sources, targets) among which the solver looked, a good start for a similar problem.
     """
 
     value: float
@@ -62,7 +62,7 @@ def solve_transport(
     target_mass: ArrayLike | None = None,
     warm_start: TransportPlan | tuple[ArrayLike, ArrayLike] | None = None,
 ) -> TransportPlan:
-    """Moves one mass onto another at least cost, exactly.
+    """Move one mass onto another at least cost, exactly.
 
     The network simplex runs on few promising pairs; pairs whose reduced cost is negative join until there are none,
     which proves the plan optimal for all pairs.
@@ -72,14 +72,14 @@ def solve_transport(
         source_mass: (n,) non-negative masses; None for 1/n each.
         target_mass: (V,) non-negative masses with the same sum, up to the rounding of their type; None for 1/V each.
             Sums are made equal in float64, to that of the sources.
-        warm_start: the plan, or the potentials (u, v), of a problem that differs in a few rows.
+        warm_start: The plan, or the potentials (u, v), of a problem that differs in a few rows.
 
     Returns:
         The plan, its value and feasible dual potentials.
 
     Raises:
-        ValueError: if costs or masses are not finite, negative, of the wrong shape, or of different sums.
-        RuntimeError: if the solver does not reach a proven optimum.
+        ValueError: If costs or masses are not finite, negative, of the wrong shape, or of different sums.
+        RuntimeError: If the solver does not reach a proven optimum.
     """
     costs = _as_costs(cost_rows)
     source, target, unit = as_masses(costs.shape, source_mass, target_mass)
@@ -110,7 +110,7 @@ def _solve(
 def _simplex(
     costs: Floats, source: Floats, target: Floats, arcs: Arcs, potentials: tuple[Floats, Floats]
 ) -> tuple[csr_matrix, tuple[Floats, Floats], float]:
-    """The best flow on some pairs, its potentials, and the largest cost among them, which rounding is relative to."""
+    """Return the best flow on some pairs, its potentials, and the largest cost among them, the measure of rounding."""
     rows, columns = arcs
     arc_costs = costs[rows, columns]
     # The solver's tolerances are absolute, made for costs near 1.
@@ -130,7 +130,7 @@ def _simplex(
 
 
 def _price(costs: Floats, u: Floats, v: Floats, tolerance: float) -> tuple[Floats, Arcs]:
-    """The largest feasible u for v, and the pairs that violate the u given by more than the tolerance."""
+    """Return the largest feasible u for v, and the pairs that violate the u given by more than the tolerance."""
     lowest, rows, columns = np.empty(len(u)), [], []
     for start in range(0, len(u), PRICING_ROWS):
         reduced = costs[start : start + PRICING_ROWS] - v
@@ -144,7 +144,7 @@ def _price(costs: Floats, u: Floats, v: Floats, tolerance: float) -> tuple[Float
 
 
 def _check(costs: Floats, flow: csr_matrix, potentials: tuple[Floats, Floats], scale: float) -> None:
-    """Checks that the dual value of the masses moved proves the primal one."""
+    """Check that the dual value of the masses moved proves the primal one."""
     sent, received = np.asarray(flow.sum(axis=1)).ravel(), np.asarray(flow.sum(axis=0)).ravel()
     value, dual = flow.data @ costs[flow.nonzero()], sent @ potentials[0] + received @ potentials[1]
     if abs(value - dual) > DUAL_TOLERANCE * scale * sent.sum():
@@ -170,7 +170,7 @@ def _starting_point(
 
 
 def _warm_arcs(costs: Floats, previous: TransportPlan) -> tuple[Arcs, tuple[Floats, Floats]]:
-    """The previous pairs, and for rows that changed their nearest targets beside those they served."""
+    """Return the previous pairs, and for rows that changed their nearest targets beside those they served."""
     v = previous.target_potentials
     lowest, _ = _price(costs, np.full(len(costs), -np.inf), v, 0.0)
     changed = np.flatnonzero(np.abs(lowest - previous.source_potentials) > DUAL_TOLERANCE)
@@ -186,7 +186,7 @@ def _warm_arcs(costs: Floats, previous: TransportPlan) -> tuple[Arcs, tuple[Floa
 
 
 def _prune(costs: Floats, potentials: tuple[Floats, Floats], arcs: Arcs, flow: csr_matrix) -> Arcs:
-    """Keeps the pairs of least reduced cost, so that a sequence of problems does not collect pairs for ever."""
+    """Keep the pairs of least reduced cost, so that a sequence of problems does not collect pairs for ever."""
     rows, columns = arcs
     limit = 3 * ARCS_PER_NODE * sum(costs.shape)
     if len(rows) <= limit:
@@ -197,7 +197,7 @@ def _prune(costs: Floats, potentials: tuple[Floats, Floats], arcs: Arcs, flow: c
 
 
 def _extend(inner: TransportPlan, costs: Floats, sources: Integers, targets: Integers) -> TransportPlan:
-    """Adds the sources and targets without mass: no flow, and the largest potentials that stay feasible."""
+    """Add the sources and targets without mass: no flow, and the largest potentials that stay feasible."""
     u, v = np.empty(costs.shape[0]), np.empty(costs.shape[1])
     u[sources], v[targets] = inner.source_potentials, inner.target_potentials
     idle_targets = np.setdiff1d(np.arange(len(v)), targets)

@@ -27,9 +27,9 @@ def greedy_medoids(
     pairs that can still lower the objective fit in memory, they are gathered once and gains are updated from them.
 
     Args:
-        cost: the cost of T candidates.
-        budget: how many rows to return.
-        fixed: rows that come first in any case.
+        cost: The cost of T candidates.
+        budget: How many rows to return.
+        fixed: Rows that come first in any case.
         candidates: (T,) which rows may be added.
 
     Returns:
@@ -74,7 +74,7 @@ class _LazyGains:
         return share <= SPARSE_SHARE and share * n_rows * self.cost.n_targets <= SPARSE_ENTRIES
 
     def pop(self) -> int:
-        """Removes and returns the row of largest gain; the lowest row among equals."""
+        """Remove and return the row of largest gain; the lowest row among equals."""
         best, best_gain, fresh, batch = -1, -np.inf, np.zeros(len(self.gains), dtype=bool), SMALLEST_BATCH
         while True:
             stale = np.where(fresh, -np.inf, self.gains)
@@ -88,7 +88,7 @@ class _LazyGains:
         return best
 
     def take(self, row: int) -> None:
-        """Closes a row and lowers the nearest costs to it."""
+        """Close a row and lower the nearest costs to it."""
         self.open[row], self.gains[row] = False, -np.inf
         own = torch.as_tensor(self.cost.rows([row])[0], device=self.nearest.device)
         self.nearest = torch.minimum(self.nearest, own)
@@ -101,7 +101,7 @@ class _LazyGains:
 
 
 def _finish_sparse(search: _LazyGains, n_steps: int) -> list[int]:
-    """Adds rows from the pairs that still matter, each step touching only the columns it improves."""
+    """Add rows from the pairs that still matter, each step touching only the columns it improves."""
     nearest = search.nearest.cpu().numpy().astype(np.float64)
     by_row, by_column = _pairs_below(search)
     entry_rows = np.repeat(np.arange(len(search.gains)), np.diff(by_row.indptr))
@@ -121,7 +121,7 @@ def _finish_sparse(search: _LazyGains, n_steps: int) -> list[int]:
 
 
 def _pairs_below(search: _LazyGains) -> tuple[csr_matrix, csc_matrix]:
-    """The costs below the nearest cost of their column, by rows and by columns."""
+    """Return the costs below the nearest cost of their column, by rows and by columns."""
     counts, columns, costs = [np.zeros(1, dtype=np.int64)], [], []
     for _, block in search.cost.blocks():
         rows, places = (block < search.nearest).nonzero(as_tuple=True)
@@ -141,7 +141,7 @@ def _lower(
     before: NDArray[np.float64],
     after: NDArray[np.float64],
 ) -> None:
-    """Takes from every gain what the columns lost."""
+    """Take from every gain what the columns lost."""
     starts, lengths = by_column.indptr[columns], np.diff(by_column.indptr)[columns]
     places = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
     costs = by_column.data[places]
@@ -150,7 +150,7 @@ def _lower(
 
 
 def _fill_up(chosen: list[int], budget: int, search: _LazyGains) -> list[int]:
-    """Adds the rows of least mean cost where too few rows gain anything."""
+    """Add the rows of least mean cost where too few rows gain anything."""
     missing = budget - len(chosen)
     if not missing:
         return chosen

@@ -13,17 +13,17 @@ FLOAT32_SUM = 2e-6
 
 
 def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
-    """Checks a representation.
+    """Check a representation.
 
     Args:
         values: (N, d) numbers.
-        name: what the representation is called in an error.
+        name: What the representation is called in an error.
 
     Returns:
         (N, d) float32, or float64 where that was given or integers need it.
 
     Raises:
-        ValueError: if there is no row or no dimension, or a value is not finite.
+        ValueError: If there is no row or no dimension, or a value is not finite.
     """
     if isinstance(values, torch.Tensor) and values.is_floating_point():
         tensor = values.detach()
@@ -38,17 +38,17 @@ def as_rows(values: ArrayLike | torch.Tensor, name: str) -> torch.Tensor:
 
 
 def as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tensor:
-    """Checks gradient norms.
+    """Check gradient norms.
 
     Args:
         values: (T,) norms, or None for zeros.
-        n_rows: how many rows there are, T.
+        n_rows: How many rows there are, T.
 
     Returns:
         (T,) float64 norms.
 
     Raises:
-        ValueError: if there is not one per row, or one is negative or not finite.
+        ValueError: If there is not one per row, or one is negative or not finite.
     """
     if values is None:
         return torch.zeros(n_rows, dtype=torch.float64)
@@ -61,12 +61,12 @@ def as_norms(values: ArrayLike | torch.Tensor | None, n_rows: int) -> torch.Tens
 
 
 def scaled_norms(norms: torch.Tensor, weight: float, scale: float) -> torch.Tensor:
-    """What norms are worth in a cost.
+    """Return what norms are worth in a cost.
 
     Args:
         norms: (T,) float64.
-        weight: what one as large as the scale is worth.
-        scale: the norm of that worth; where it is 0, none is worth anything.
+        weight: What one as large as the scale is worth.
+        scale: The norm of that worth; where it is 0, none is worth anything.
 
     Returns:
         (T,) float64, also where the norms are tiny.
@@ -78,32 +78,32 @@ def scaled_norms(norms: torch.Tensor, weight: float, scale: float) -> torch.Tens
 
 
 def check_scale(name: str, value: float | None) -> None:
-    """Checks a number that costs are divided by.
+    """Check a number that costs are divided by.
 
     Args:
-        name: what the scale is called in an error.
-        value: the scale, or None for one that is computed.
+        name: What the scale is called in an error.
+        value: The scale, or None for one that is computed.
 
     Raises:
-        ValueError: if it is not finite, or not above 0.
+        ValueError: If it is not finite, or not above 0.
     """
     if value is not None and not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} is {value}: it must be finite and above 0, or None to compute it.")
 
 
 def as_positions(values: ArrayLike | None, n_rows: int, name: str) -> NDArray[np.int64]:
-    """Checks a set of row positions.
+    """Check a set of row positions.
 
     Args:
-        values: positions, or None for none.
-        n_rows: how many rows there are.
-        name: what the set is called in an error.
+        values: Positions, or None for none.
+        n_rows: How many rows there are.
+        name: What the set is called in an error.
 
     Returns:
         (k,) int64 positions in the order given.
 
     Raises:
-        ValueError: if a position is out of range or given twice.
+        ValueError: If a position is out of range or given twice.
     """
     positions = np.asarray([] if values is None else values, dtype=np.int64).reshape(-1)
     if positions.size and (positions.min() < 0 or positions.max() >= n_rows):
@@ -116,19 +116,19 @@ def as_positions(values: ArrayLike | None, n_rows: int, name: str) -> NDArray[np
 def fixed_and_excluded(
     fixed: ArrayLike | None, exclude: ArrayLike | None, *, n_rows: int, budget: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Checks the rows that a selection has to hold and those that it must not hold.
+    """Check the rows that a selection has to hold and those that it must not hold.
 
     Args:
-        fixed: positions that stay in the selection, or None.
-        exclude: positions that never enter it, or None.
-        n_rows: how many rows there are.
-        budget: how many rows are selected.
+        fixed: Positions that stay in the selection, or None.
+        exclude: Positions that never enter it, or None.
+        n_rows: How many rows there are.
+        budget: How many rows are selected.
 
     Returns:
         Both sets as int64 positions, in the orders given.
 
     Raises:
-        ValueError: if a position is out of range or given twice, or no selection satisfies both sets.
+        ValueError: If a position is out of range or given twice, or no selection satisfies both sets.
     """
     fixed_rows, excluded = as_positions(fixed, n_rows, "fixed"), as_positions(exclude, n_rows, "exclude")
     if np.intersect1d(fixed_rows, excluded).size:
@@ -145,18 +145,18 @@ def fixed_and_excluded(
 def as_masses(
     shape: tuple[int, int], source: ArrayLike | torch.Tensor | None, target: ArrayLike | torch.Tensor | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Checks masses and makes their sums equal.
+    """Check masses and make their sums equal.
 
     Args:
-        shape: how many sources and targets there are.
-        source: masses of the sources, or None for equal ones.
-        target: masses of the targets, or None for equal ones.
+        shape: How many sources and targets there are.
+        source: Masses of the sources, or None for equal ones.
+        target: Masses of the targets, or None for equal ones.
 
     Returns:
         Masses for the solver, and the size of its unit. Equal masses become whole numbers, which add up exactly.
 
     Raises:
-        ValueError: if a mass is negative or not finite, or the sums differ by more than their type's rounding.
+        ValueError: If a mass is negative or not finite, or the sums differ by more than their type's rounding.
     """
     n_sources, n_targets = shape
     if source is None and target is None:

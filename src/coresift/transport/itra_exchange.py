@@ -31,8 +31,8 @@ def itra(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch, Prices,
     """Algorithm 1 as the paper intends it.
 
     Args:
-        search: the greedy start.
-        random_state: not used; the method draws nothing.
+        search: The greedy start.
+        random_state: Not used; the method draws nothing.
 
     Returns:
         The search, prices for the bound, and False: a shortlist proves nothing.
@@ -44,8 +44,8 @@ def itra_released(search: MedoidSearch, random_state: int) -> tuple[MedoidSearch
     """Algorithm 1 as the released code behaves.
 
     Args:
-        search: the greedy start.
-        random_state: not used; the method draws nothing.
+        search: The greedy start.
+        random_state: Not used; the method draws nothing.
 
     Returns:
         The search, prices for the bound, and False: a shortlist proves nothing.

@@ -33,12 +33,12 @@ class KMedoidsResult:
 
     Attributes:
         indices: (budget,) distinct row positions, ascending.
-        objective: exact transport cost between the uniform mass on the selection and on the validation rows.
-        lower_bound: no selection of this size has a smaller objective.
+        objective: Exact transport cost between the uniform mass on the selection and on the validation rows.
+        lower_bound: No selection of this size has a smaller objective.
         reduced_values: (T,) what each row would pay per unit of mass at the prices of the bound, lower is better; of
             rows that are far from being chosen only a lower bound is known.
-        certified: whether it is proved that no exchange of a single row lowers the objective.
-        n_transport_solves: transport problems solved.
+        certified: Whether it is proved that no exchange of a single row lowers the objective.
+        n_transport_solves: Transport problems solved.
         trace: (seconds since the start, objective) at the start and after every improvement.
     """
 
@@ -68,27 +68,27 @@ def balanced_k_medoids(
     exclude: ArrayLike | None = None,
     on_progress: Progress | None = None,
 ) -> KMedoidsResult:
-    """Selects `budget` rows whose uniform mass has the least transport cost to the uniform validation mass.
+    """Select `budget` rows whose uniform mass has the least transport cost to the uniform validation mass.
 
     Args:
-        cost: the cost of T candidates.
-        budget: how many rows to select.
+        cost: The cost of T candidates.
+        budget: How many rows to select.
         method: "certified" (greedy start, alternation, price ascent, exchanges with proven pruning), "itra"
             (Algorithm 1 of GORACS as intended) or "itra_released" (as its released code behaves).
-        random_state: seed of the random restarts of "certified".
-        max_solves: transport problems to solve at most, a deterministic stop.
-        time_limit: seconds after which the best selection so far is returned; None for no limit.
+        random_state: Seed of the random restarts of "certified".
+        max_solves: Transport problems to solve at most, a deterministic stop.
+        time_limit: Seconds after which the best selection so far is returned; None for no limit.
         initial: (budget,) rows to start from; None starts greedily.
-        fixed: rows that stay in the selection.
-        exclude: rows that never enter it.
-        on_progress: called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
+        fixed: Rows that stay in the selection.
+        exclude: Rows that never enter it.
+        on_progress: Called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
 
     Returns:
         The selection, its exact objective, a lower bound on every selection's, and how it was reached.
 
     Raises:
-        ValueError: if the method is unknown, the budget does not fit the candidates, or row sets are inconsistent.
-        RuntimeError: if the search repeats a row or drops a fixed one, which it never should.
+        ValueError: If the method is unknown, the budget does not fit the candidates, or row sets are inconsistent.
+        RuntimeError: If the search repeats a row or drops a fixed one, which it never should.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method '{method}': choose one of {', '.join(METHODS)}.")

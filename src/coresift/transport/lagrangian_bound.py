@@ -32,8 +32,8 @@ class SelectionRules:
     """Which rows may be selected, and how many.
 
     Attributes:
-        budget: rows to select, n.
-        fixed: positions that every selection holds.
+        budget: Rows to select, n.
+        fixed: Positions that every selection holds.
         candidates: (T,) rows that may be selected beside the fixed ones.
     """
 
@@ -42,18 +42,18 @@ class SelectionRules:
     candidates: NDArray[np.bool_]
 
     def cheapest(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The selection of least total value: the fixed rows and the smallest of the others, lowest row first."""
+        """Return the selection of least total value: fixed rows and the smallest of the others, lowest row first."""
         others = np.flatnonzero(self.candidates)
         order = np.argsort(values[others], kind="stable")
         return np.concatenate([self.fixed, others[order[: self.budget - len(self.fixed)]]])
 
 
 def lower_tail_mean(reduced: torch.Tensor, share: float) -> torch.Tensor:
-    """The mean of the smallest entries of every row.
+    """Return the mean of the smallest entries of every row.
 
     Args:
         reduced: (b, V) reduced costs.
-        share: how many entries, V/n; the last one counts in part where this is not whole.
+        share: How many entries, V/n; the last one counts in part where this is not whole.
 
     Returns:
         (b,) means.
@@ -71,13 +71,13 @@ def lower_tail_mean(reduced: torch.Tensor, share: float) -> torch.Tensor:
 def reduced_values(
     blocks: Iterable[tuple[NDArray[np.int64], torch.Tensor]], n_rows: int, prices: NDArray[np.float64], share: float
 ) -> NDArray[np.float64]:
-    """The reduced values phi of streamed rows.
+    """Return the reduced values phi of streamed rows.
 
     Args:
-        blocks: positions of rows and their (b, V) costs, which are overwritten.
-        n_rows: how many rows the stream has.
+        blocks: Positions of rows and their (b, V) costs, which are overwritten.
+        n_rows: How many rows the stream has.
         prices: (V,) price of serving a validation row.
-        share: validation rows that a medoid serves, V/n.
+        share: Validation rows that a medoid serves, V/n.
 
     Returns:
         The values of all rows streamed, in float32 precision.
@@ -95,14 +95,14 @@ def lower_bound(
     prices: NDArray[np.float64],
     values: NDArray[np.float64],
 ) -> float:
-    """The Lagrangian bound L(prices), proved in spite of float32 rounding.
+    """Return the Lagrangian bound L(prices), proved in spite of float32 rounding.
 
     The rows that may decide the bound are valued again in float64; all others are taken at their float32 value less
     a slack that no rounding of a distance exceeds.
 
     Args:
-        cost: the cost of T candidates.
-        rules: which selections the bound is for.
+        cost: The cost of T candidates.
+        rules: Which selections the bound is for.
         prices: (V,) price of serving a validation row.
         values: (T,) reduced values at these prices in float32 precision.
 

@@ -23,11 +23,11 @@ class Effort:
     """What a search may spend, what it has spent, and what came of it.
 
     Attributes:
-        max_solves: transport problems that may be solved.
-        time_limit: seconds after which the search stops; None for no limit.
-        on_progress: called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
-        n_solves: transport problems solved so far.
-        lower_bound: the best bound so far, NaN before there is one.
+        max_solves: Transport problems that may be solved.
+        time_limit: Seconds after which the search stops; None for no limit.
+        on_progress: Called after every improvement with seconds, objective, lower_bound, gap and n_transport_solves.
+        n_solves: Transport problems solved so far.
+        lower_bound: The best bound so far, NaN before there is one.
         trace: (seconds, objective) of the start and of every improvement of the best selection.
     """
 
@@ -46,7 +46,7 @@ class Effort:
         return late or self.n_solves >= self.max_solves
 
     def record(self, objective: float) -> None:
-        """Notes an objective, if it is the best so far."""
+        """Note an objective, if it is the best so far."""
         if self.trace and objective >= self.trace[-1][1]:
             return
         seconds = time.perf_counter() - self._started
@@ -61,12 +61,12 @@ class MedoidSearch:
     """A selection that only ever improves.
 
     Args:
-        cost: the cost of T candidates.
-        rules: which selections are allowed.
+        cost: The cost of T candidates.
+        rules: Which selections are allowed.
         start: (n,) distinct rows to start from.
-        effort: what may be spent; one transport problem is solved at once.
+        effort: What may be spent; one transport problem is solved at once.
         prices: (V,) prices near the optimal ones, if some are known.
-        known: another search of the same cost, whose exact rows are taken where both have selected them.
+        known: Another search of the same cost, whose exact rows are taken where both have selected them.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class MedoidSearch:
     def solve_with(
         self, positions: NDArray[np.int64], replacements: NDArray[np.int64], *, is_warm: bool = True
     ) -> TransportPlan:
-        """The exact plan after a replacement, which is adopted if it lowers the objective.
+        """Return the exact plan after a replacement, which is adopted if it lowers the objective.
 
         Args:
             positions: (k,) which medoids go.
             replacements: (k,) rows that come in their places; the selection must stay distinct.
-            is_warm: start from the present plan, or from scratch.
+            is_warm: Start from the present plan, or from scratch.
 
         Returns:
             The plan, whose value is above `objective` if the replacement was not adopted.
@@ -143,12 +143,12 @@ class MedoidSearch:
         return plan
 
     def attempt(self, positions: NDArray[np.int64], replacements: NDArray[np.int64], *, is_warm: bool = True) -> bool:
-        """Replaces medoids if that lowers the objective.
+        """Replace medoids if that lowers the objective.
 
         Args:
             positions: (k,) which medoids go.
             replacements: (k,) rows that come in their places.
-            is_warm: start from the present plan, or from scratch.
+            is_warm: Start from the present plan, or from scratch.
 
         Returns:
             Whether the selection changed.

@@ -44,7 +44,7 @@ class Prices:
         reduced: (T,) reduced values of all rows at these prices, or less where that decides nothing.
         bound: L(y).
         averages: (T,) how often each row was among the cheapest of late.
-        step: relative length of the next step.
+        step: Relative length of the next step.
     """
 
     values: NDArray[np.float64]
@@ -55,11 +55,11 @@ class Prices:
 
 
 def price_at(cost: BlockCost, rules: SelectionRules, values: NDArray[np.float64]) -> Prices:
-    """The bound at some prices, in one pass and in float32 precision.
+    """Return the bound at some prices, in one pass and in float32 precision.
 
     Args:
-        cost: the cost of T candidates.
-        rules: which selections the bound is for.
+        cost: The cost of T candidates.
+        rules: Which selections the bound is for.
         values: (V,) prices.
 
     Returns:
@@ -76,14 +76,14 @@ def active_rows(
     keep: NDArray[np.int64],
     known: ActiveRows | None = None,
 ) -> ActiveRows:
-    """The rows of smallest reduced value, those chosen of late, and some to keep.
+    """Return the rows of smallest reduced value, those chosen of late, and some to keep.
 
     Args:
-        cost: the cost of T candidates.
-        rules: which selections are allowed.
-        prices: prices with the reduced values of all rows.
-        keep: rows that are active in any case.
-        known: rows whose costs are in memory already.
+        cost: The cost of T candidates.
+        rules: Which selections are allowed.
+        prices: Prices with the reduced values of all rows.
+        keep: Rows that are active in any case.
+        known: Rows whose costs are in memory already.
 
     Returns:
         The active rows.
@@ -96,17 +96,17 @@ def active_rows(
 def ascend(
     cost: BlockCost, rules: SelectionRules, prices: Prices, keep: NDArray[np.int64], target: float
 ) -> Iterator[tuple[Prices, ActiveRows]]:
-    """Raises the bound in rounds of growing length.
+    """Raise the bound in rounds of growing length.
 
     A round that ends with a worse bound over all rows, because its prices made inactive rows attractive, is taken
     back: the next one starts again with these rows active and a shorter step.
 
     Args:
-        cost: the cost of T candidates.
-        rules: which selections the bound is for.
-        prices: where to start.
-        keep: rows that are active in any case.
-        target: the objective of a selection, which the bound cannot exceed (Polyak's step length).
+        cost: The cost of T candidates.
+        rules: Which selections the bound is for.
+        prices: Where to start.
+        keep: Rows that are active in any case.
+        target: The objective of a selection, which the bound cannot exceed (Polyak's step length).
 
     Yields:
         After every round the best prices so far, with reduced values of all rows and the averages of the round, and
@@ -144,7 +144,7 @@ def _ascend_once(
 def _price_again(
     cost: BlockCost, rules: SelectionRules, active: ActiveRows, known: Prices, values: NDArray[np.float64]
 ) -> Prices:
-    """The bound at new prices, measuring only rows that may be among the cheapest.
+    """Return the bound at new prices, measuring only rows that may be among the cheapest.
 
     From known prices a reduced value falls at most by the mean of the V/n largest rises. Rows that stay too dear even
     then keep that lower bound in place of their value, which is all that the bound needs.

@@ -33,7 +33,7 @@ def removal(search: MedoidSearch) -> Removal:
     """Prices every medoid's removal.
 
     Args:
-        search: a search with an optimal plan.
+        search: A search with an optimal plan.
 
     Returns:
         The prices; with a single medoid nothing remains to serve, and its value is infinite.

@@ -20,9 +20,9 @@ def row_values(
     and memory would grow as if all blocks were held.
 
     Args:
-        blocks: positions of rows, which are not read, and their (b, V) costs.
-        n_rows: how many rows the stream has.
-        measure: from (b, V) costs, which it may overwrite, to (b,) numbers.
+        blocks: Positions of rows, which are not read, and their (b, V) costs.
+        n_rows: How many rows the stream has.
+        measure: From (b, V) costs, which it may overwrite, to (b,) numbers.
 
     Returns:
         (n_rows,) numbers in the order of the stream.

@@ -24,8 +24,8 @@ def swap_in_batches(search: MedoidSearch, active: ActiveRows) -> None:
     that are easiest to do without go. After each success medoids settle by alternation.
 
     Args:
-        search: the search to improve.
-        active: rows that may come in.
+        search: The search to improve.
+        active: Rows that may come in.
     """
     size = max(1, int(FIRST_SHARE * len(search.indices)))
     while size >= 1 and not search.effort.is_spent:
@@ -62,7 +62,7 @@ def _propose(
 def _cheapest_outside(
     search: MedoidSearch, active: ActiveRows, prices: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """The outside rows of least reduced value, their values, and the validation rows they would claim."""
+    """Return the outside rows of least reduced value, their values, and the validation rows they would claim."""
     reduced = active.costs - torch.as_tensor(prices, dtype=torch.float32, device=active.device)
     values = lower_tail_mean(reduced, search.share).double().cpu().numpy()
     values[~search.outside[active.positions]] = np.inf

@@ -30,8 +30,8 @@ def settle_exchanges(search: MedoidSearch, rows: NDArray[np.int64], prices: NDAr
     objective are closed, until none is open.
 
     Args:
-        search: the search to improve.
-        rows: candidates that may come in; their costs, and a bound for each with every medoid, are held in memory.
+        search: The search to improve.
+        rows: Candidates that may come in; their costs, and a bound for each with every medoid, are held in memory.
         prices: (V,) prices that are good for all selections, such as those of the best Lagrangian bound.
 
     Returns:
@@ -87,7 +87,7 @@ class _Proof:
         self._learn(prices)
 
     def _begin(self) -> None:
-        """Opens every exchange of the present selection, and closes what known prices rule out."""
+        """Open every exchange of the present selection, and close what known prices rule out."""
         self.bounds[:] = -np.inf
         self.bounds[~self.search.movable] = np.inf
         self.bounds[:, ~self.search.outside[self.candidates]] = np.inf
@@ -121,7 +121,7 @@ class _Proof:
         return torch.cat(parts).double().numpy()
 
     def _close(self, prices: NDArray[np.float64], values: NDArray[np.float64], places: NDArray[np.int64]) -> None:
-        """Raises the bounds of some columns to what the prices prove, and closes those that reach the objective."""
+        """Raise the bounds of some columns to what the prices prove, and close those that reach the objective."""
         search, n_medoids = self.search, len(self.bounds)
         own = lower_tail_mean(torch.as_tensor(search.rows - prices), search.share).numpy()
         others = own.sum() - own + n_medoids * (float(prices.mean()) - search.objective)

@@ -24,10 +24,10 @@ def dealrec_interactions(folder: Path) -> pa.Table:
     """Return user_id, item_id, position and split of a published corpus; a user's items run train, valid, test.
 
     Args:
-        folder: holds training_dict.npy, validation_dict.npy and testing_dict.npy: {user: [items, oldest first]}.
+        folder: Holds training_dict.npy, validation_dict.npy and testing_dict.npy: {user: [items, oldest first]}.
 
     Raises:
-        ValueError: a file is missing or refused.
+        ValueError: A file is missing or refused.
     """
     splits = [_items_by_user(folder / file) for file in SPLIT_FILES.values()]
     users: list[int] = []
@@ -52,10 +52,10 @@ def dealrec_items(folder: Path) -> pa.Table:
     blanks; has_title, false for placeholders; and, where the corpus has categories, category and category_raw.
 
     Args:
-        folder: holds item_map.npy, title_maps.npy and possibly category_map.npy.
+        folder: Holds item_map.npy, title_maps.npy and possibly category_map.npy.
 
     Raises:
-        ValueError: a file is missing or refused, or an item has no title.
+        ValueError: A file is missing or refused, or an item has no title.
     """
     raw_ids = {item: str(raw) for raw, item in _towards_items(folder / "item_map.npy").items()}
     titles = read_object_array(folder / "title_maps.npy").get("seqid2title")
@@ -86,14 +86,14 @@ def convert_dealrec(source: Path, target: Path) -> dict[str, int]:
     """Write interactions.parquet and items.parquet of a corpus published with DEALRec.
 
     Args:
-        source: folder of the published files, for instance data/games of their repository.
-        target: folder for the two tables, which ``--env games --params raw_dir=TARGET`` reads.
+        source: Folder of the published files, for instance data/games of their repository.
+        target: Folder for the two tables, which ``--env games --params raw_dir=TARGET`` reads.
 
     Returns:
         The number of users, items and interactions.
 
     Raises:
-        ValueError: a file is missing, damaged or holds anything but NumPy arrays.
+        ValueError: A file is missing, damaged or holds anything but NumPy arrays.
     """
     interactions, items = dealrec_interactions(source), dealrec_items(source)
     for name, table in (("interactions", interactions), ("items", items)):

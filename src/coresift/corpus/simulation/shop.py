@@ -30,9 +30,9 @@ class EmbeddedCorpus:
         interactions: user_id, item_id, rating, timestamp (int64 ms); in time order.
         items: item_id, title, category (list, root first), description.
         users: user_id, favourite_platform, signup_month.
-        truth: row (int64, of ``interactions``), kind: why the row exists. ``series``, ``complement`` and ``taste`` are
-            genuine; ``noise`` is a gift or a slip; ``mirrored`` comes from a second account that copies another;
-            ``repeated`` is the same purchase logged again; ``broken`` cannot be used. For tests only.
+        truth: Table row (int64, of ``interactions``), kind: why the row exists. ``series``, ``complement`` and
+            ``taste`` are genuine; ``noise`` is a gift or a slip; ``mirrored`` comes from a second account that copies
+            another; ``repeated`` is the same purchase logged again; ``broken`` cannot be used. For tests only.
     """
 
     interactions: pa.Table
