@@ -19,8 +19,6 @@ from coresift.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDER_OPTI
 from coresift.typing import Table
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from coresift.personalization import SampleStates
     from coresift.recommenders import RecommenderInputs
 
@@ -126,14 +124,12 @@ class RecommenderParameters(create_model("_RecommenderSections", __base__=Strict
         device: Device,
         dtype: Dtype,
         seed: Seed,
-        item_counts: Tensor | None = None,
     ) -> RecommenderInputs[Any]:
         """Return what every stage builds the chosen recommender from; see ``RecommenderInputs``."""
         from coresift.recommenders import RecommenderInputs
 
-        return RecommenderInputs(
-            self.options, base_model, items, semantic_ids, item_counts, device.root, dtype.root, seed.root
-        )
+        computed = {"device": device.root, "dtype": dtype.root, "random_state": seed.root}
+        return RecommenderInputs(self.options, base_model, items, semantic_ids, **computed)
 
 
 class AdapterParameters(parameters_of(AdapterOptions, name="AdapterSection", leave_out={"mixture"})):  # type: ignore[misc] # its declaration

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from torch import Tensor
 
+from coresift.evaluation.baselines import training_counts
 from coresift.evaluation.click_predictions import (
     predict_by_rates,
     predict_clicks,
@@ -100,7 +101,7 @@ def outputs_of_tuned(
     """Rank the catalogue, or predict the clicks, with a tuned recommender and with the one it was tuned from.
 
     Args:
-        inputs: What both are built from.
+        inputs: What both are built from; the training interactions of items are counted here.
         adapter_folder: Folder of the tuned adapter.
         prompts: Table ``prompts``.
         samples: Table ``samples``.
@@ -109,6 +110,7 @@ def outputs_of_tuned(
         prior_users: Validation users that the popularity prior is chosen on; 0 for no rows with it.
         surrogate: Adds rows with the surrogate's scores beside the prior.
     """
+    inputs = replace(inputs, item_counts=training_counts(interactions, len(inputs.items)))
     n_users = 0 if inputs.options.predicts_clicks else prior_users
     tuning = prior_tuning(samples, interactions, len(inputs.items), n_users=n_users, random_state=inputs.random_state)
     ranked: dict[str, Any] = {"k": max(KS), "tuning": tuning, "surrogate": surrogate}

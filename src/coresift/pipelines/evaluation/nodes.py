@@ -30,13 +30,10 @@ def rank_with_language_model(
 ) -> tuple[Table, Table, Table, Table, list[dict[str, Any]]]:
     """Rank the catalogue, or predict the clicks, of every test user with the tuned and the untuned language model."""
     from coresift.compute import use_threads
-    from coresift.evaluation import SurrogateScores, draw_test_samples, outputs_of_tuned, training_counts
+    from coresift.evaluation import SurrogateScores, draw_test_samples, outputs_of_tuned
 
     use_threads(threads.root)
-    counts = training_counts(interactions, items.num_rows)
-    inputs = recommender.inputs(
-        base_model, items, semantic_ids, device=device, dtype=dtype, seed=seed, item_counts=counts
-    )
+    inputs = recommender.inputs(base_model, items, semantic_ids, device=device, dtype=dtype, seed=seed)
     helper = SurrogateScores(surrogate_states, item_vectors, items.num_rows) if parameters.prior_surrogate else None
     return outputs_of_tuned(
         inputs,
