@@ -12,13 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-TRAIN, VALID, TEST = 0, 1, 2
-"""Values of the column `split`."""
+from coresift.storage import TEST, newest_version
 
 
 def newest(data: Path, dataset: str) -> Path:
     """Path of a dataset's newest version, as ``newest(data, "primary/samples.parquet")``."""
-    return max((data / dataset).iterdir()) / Path(dataset).name
+    found = newest_version(data / dataset)
+    if found is None:
+        raise FileNotFoundError(f"'{data}' holds no {dataset}: name the data folder of a finished run")
+    return found
 
 
 def newest_table(data: Path, dataset: str) -> pa.Table:

@@ -20,7 +20,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from coresift.cli import run
-from coresift.places import check_readable, check_writable, settled
+from coresift.hooks.places import check_readable, check_writable, settled
 
 PROJECT = Path("/project")
 

@@ -12,8 +12,8 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, ThreadRunner
 
 from coresift.datasets import JsonDataset, ModelDirectoryDataset
+from coresift.hooks import WorkHook
 from coresift.storage import finish_work, leave_work, work_folder
-from coresift.work_hook import WorkHook
 
 
 @pytest.fixture(autouse=True)

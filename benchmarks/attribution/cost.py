@@ -29,12 +29,13 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 
 from benchmarks.cells import Cells, Figures, in_turns, options_of
-from benchmarks.finished_run import TRAIN, VALID, newest, newest_table, of_split, versions
+from benchmarks.finished_run import newest, newest_table, of_split, versions
 from benchmarks.shapes import SMALL_LLAMA
 from coresift.attribution import gradient_features, gradient_norms, influence_scores, mean_token_loss
 from coresift.attribution.gradient_measurement import order_by_length
 from coresift.attribution.linear_gradients import LinearProblem, sample_products
 from coresift.recommenders import AdapterOptions, build_recommender, with_histories
+from coresift.storage import TRAIN, VALID
 from coresift.surrogate import SasRec, SasRecConfig, load_surrogate, sample_losses, surrogate_batches
 
 N_SAMPLES = 64

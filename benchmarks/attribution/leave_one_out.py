@@ -28,6 +28,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.cells import Cells, Table, options_of
 from coresift.attribution import influence_scores
+from coresift.storage import TRAIN, VALID
 from coresift.surrogate import SasRec, SasRecConfig, sample_losses, surrogate_batches
 
 N_ITEMS, N_TASTES, N_TARGETS = 60, 6, 300
@@ -81,8 +82,8 @@ class Study:
     def __init__(self, n_samples: int) -> None:
         samples = shop(n_samples)
         self.n_samples = n_samples
-        self.train = next(iter(surrogate_batches(samples, n_samples, split=0)))
-        self.target = next(iter(surrogate_batches(samples, N_TARGETS, split=1)))
+        self.train = next(iter(surrogate_batches(samples, n_samples, split=TRAIN)))
+        self.target = next(iter(surrogate_batches(samples, N_TARGETS, split=VALID)))
 
     def retrained(self, start: int) -> tuple[SasRec, Scores]:
         """The model of one start on all samples, and the effect of each sample's absence.

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.cells import Cells, Figures, Table, options_of
-from benchmarks.finished_run import TEST, TRAIN, VALID, of_split, weighing_the_same
+from benchmarks.finished_run import of_split, weighing_the_same
 from benchmarks.shapes import ALPHA, EVERY_LINEAR, N_ADAPTERS, RANK
 from coresift.corpus import Source, ingest
 from coresift.evaluation import predict_by_rates, predictions_of
@@ -49,7 +49,7 @@ from coresift.prompting import ClickTemplates, render_prompts
 from coresift.ranking import click_metrics
 from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.selection import CandidatePool, GoracsSelector, RandomSelector
-from coresift.storage import Tensors, atomic_folder, fingerprint
+from coresift.storage import TEST, TRAIN, VALID, Tensors, atomic_folder, fingerprint
 from coresift.surrogate import Din, load_surrogate, save_surrogate, surrogate_states, surrogate_trainer
 
 TEMPLATES = ClickTemplates(

@@ -21,11 +21,12 @@ from torch import Tensor
 from transformers import LogitsProcessorList
 
 from benchmarks.cells import Cells, Figures, Table, options_of
-from benchmarks.finished_run import TEST, newest, newest_table, of_split, versions
+from benchmarks.finished_run import newest, newest_table, of_split, versions
 from coresift.recommenders import TitleGenerationRecommender, build_recommender
 from coresift.recommenders.batches import SampleRows
 from coresift.recommenders.tokens import prompt_tokens
 from coresift.recommenders.writing.constrained_beams import TrieConstraint, beam_settings
+from coresift.storage import TEST
 
 AT_ONCE = 8
 

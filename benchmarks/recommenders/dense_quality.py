@@ -27,16 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.cells import Cells, options_of
-from benchmarks.finished_run import (
-    TRAIN,
-    VALID,
-    drawn_users,
-    newest,
-    newest_table,
-    of_split,
-    versions,
-    weighing_the_same,
-)
+from benchmarks.finished_run import drawn_users, newest, newest_table, of_split, versions, weighing_the_same
 from coresift.compute import use_threads
 from coresift.evaluation import PopularityPrior, PriorTuning, prior_tuning
 from coresift.evaluation.popularity_prior import ScoreBlock
@@ -48,7 +39,16 @@ from coresift.recommenders import AdapterOptions, DenseRecommender, build_recomm
 from coresift.recommenders.dense.history_vectors import with_history_vectors
 from coresift.recommenders.tokens import RaggedIntegers
 from coresift.selection import assemble_pool, choose
-from coresift.storage import atomic_file, atomic_folder, fingerprint, read_tensors, rows_of_items, write_tensors
+from coresift.storage import (
+    TRAIN,
+    VALID,
+    atomic_file,
+    atomic_folder,
+    fingerprint,
+    read_tensors,
+    rows_of_items,
+    write_tensors,
+)
 
 N_SAMPLES = 1024
 METRICS = ("recall@10", "recall@20", "ndcg@10", "ndcg@20")

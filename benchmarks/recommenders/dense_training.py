@@ -28,12 +28,13 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks.cells import Arrays, Cells, Table, difference, is_no_worse, options_of
-from benchmarks.finished_run import TRAIN, drawn_users, newest, newest_table, of_split, versions, weighing_the_same
+from benchmarks.finished_run import drawn_users, newest, newest_table, of_split, versions, weighing_the_same
 from benchmarks.recommenders.dense_quality import METRICS, N_SAMPLES
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.foundation import base_model_location
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics, top_items
 from coresift.recommenders import AdapterOptions, build_recommender, with_histories
+from coresift.storage import TRAIN
 
 
 class Corpus:

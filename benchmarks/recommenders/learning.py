@@ -24,13 +24,13 @@ import pyarrow.compute as pc
 import torch
 
 from benchmarks.cells import Arrays, Cells, Table, difference, options_of, rows_of, with_interval
-from benchmarks.finished_run import TRAIN, drawn_users, newest, newest_table, of_split, run_once, weighing_the_same
+from benchmarks.finished_run import drawn_users, newest, newest_table, of_split, run_once, weighing_the_same
 from benchmarks.shapes import EVERY_LINEAR
 from coresift.evaluation import most_popular, predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
 from coresift.recommenders import AdapterOptions, Recommender, build_recommender, with_histories
-from coresift.storage import fingerprint
+from coresift.storage import TRAIN, fingerprint
 
 K = 50
 EXACT_USERS = 200

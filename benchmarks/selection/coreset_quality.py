@@ -21,13 +21,13 @@ import numpy as np
 import pyarrow.compute as pc
 
 from benchmarks.cells import Arrays, Cells, Table, difference, options_of, rows_of, with_interval
-from benchmarks.finished_run import TEST, newest, newest_table, of_split, run_once
+from benchmarks.finished_run import newest, newest_table, of_split, run_once
 from coresift.compute import use_threads
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, paired_bootstrap, ranking_metrics
 from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.selection import SELECTORS, assemble_pool, choose
-from coresift.storage import read_tensors
+from coresift.storage import TEST, read_tensors
 
 K = 50
 STAGES = "ingestion,foundation,prompting,surrogate,attribution"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from benchmarks.finished_run import TRAIN, VALID
+from coresift.storage import TRAIN, VALID
 from coresift.transport import BlockCost, greedy_medoids
 
 SIZES = [(5000, 2000, 256), (15000, 5000, 1000), (45000, 4000, 1024)]

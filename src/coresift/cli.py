@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from coresift.parameter_checks import check_parameters, is_text
-from coresift.places import read_parameters, settled
+from coresift.hooks.parameter_checks import check_parameters, is_text
+from coresift.hooks.places import read_parameters, settled
 
 PACKAGE = str(Path(__file__).parent)
 TRACEBACK_VARIABLE = "CORESIFT_TRACEBACK"

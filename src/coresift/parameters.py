@@ -128,8 +128,9 @@ class RecommenderParameters(create_model("_RecommenderSections", __base__=Strict
         """Return what every stage builds the chosen recommender from; see ``RecommenderInputs``."""
         from coresift.recommenders import RecommenderInputs
 
-        computed = {"device": device.root, "dtype": dtype.root, "random_state": seed.root}
-        return RecommenderInputs(self.options, base_model, items, semantic_ids, **computed)
+        return RecommenderInputs(
+            self.options, base_model, items, semantic_ids, device=device.root, dtype=dtype.root, random_state=seed.root
+        )
 
 
 class AdapterParameters(parameters_of(AdapterOptions, name="AdapterSection", leave_out={"mixture"})):  # type: ignore[misc] # its declaration

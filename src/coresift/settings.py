@@ -2,10 +2,7 @@
 
 from kedro.config import OmegaConfigLoader
 
-from coresift.hooks import ParametersHook, RunSummaryHook, SelectionHook
-from coresift.lineage_hook import LineageHook
-from coresift.surrogate_hook import SurrogateHook
-from coresift.work_hook import WorkHook
+from coresift.hooks import LineageHook, ParametersHook, RunSummaryHook, SelectionHook, SurrogateHook, WorkHook
 
 HOOKS = (ParametersHook(), LineageHook(), SelectionHook(), SurrogateHook(), RunSummaryHook(), WorkHook())
 

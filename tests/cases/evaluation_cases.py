@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from coresift.evaluation import METHODS, label_rankings, rankings_table
+from coresift.evaluation import METHODS, method_rankings_of, rankings_table
 
 IDS = pa.list_(pa.int32())
 N_ITEMS = 80
@@ -45,7 +45,7 @@ def noisy_rankings(users: pa.Table, seed: int = 0) -> pa.Table:
             wanted = np.array([targets[0] for targets in users["targets"].to_pylist()])
             lists = np.stack([[item, *row[row != item][:49]] for item, row in zip(wanted, lists, strict=True)])
         table = rankings_table(users["sample_id"], torch.from_numpy(lists), torch.zeros(lists.shape))
-        tables += [label_rankings(table, method, masked=masked) for masked in (True, False)]
+        tables += [method_rankings_of(table, method, masked=masked) for masked in (True, False)]
     return pa.concat_tables(tables)
 
 

@@ -54,7 +54,7 @@ def test_no_message_cause_or_log_holds_a_secret(address, tmp_path, caplog):
     source = Source("raw_log", path=address, format=kind, database_table="t", cache=str(tmp_path))
     with caplog.at_level(logging.INFO), pytest.raises(ValueError, match="raw_log") as caught:
         ingest(source, source, Source.empty("raw_users"), threads=1)
-    assert SECRET not in str(caught.value) + repr(source) + source.label + caplog.text
+    assert SECRET not in str(caught.value) + repr(source) + source.shown + caplog.text
     assert SECRET not in told_by(caught.value)
     assert not [path for path in tmp_path.rglob("*") if SECRET in path.name]
 
@@ -81,7 +81,7 @@ def test_descriptions_hold_no_secret(address):
 )
 def test_what_is_no_secret_stays(address, shown):
     assert masked(address) == shown
-    assert Source("raw", path=address).label == f"raw ({shown})"
+    assert Source("raw", path=address).shown == f"raw ({shown})"
 
 
 def test_addresses_in_sentences_are_masked():

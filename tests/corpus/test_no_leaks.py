@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-TRAIN, TEST = 0, 2
+from coresift.storage import TEST, TRAIN
+
 rows = st.lists(
     st.fixed_dictionaries(
         {

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-TRAIN, VALID, TEST = 0, 1, 2
+from coresift.storage import TEST, TRAIN, VALID
 
 
 def random_log(seed: int, *, timed: bool = True, given: bool = False) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from coresift.evaluation import item_knn, most_popular, rank_surrogate
 from coresift.evaluation.baselines import _cosine_similarity
 from coresift.evaluation.item_similarity import ItemSimilarity
 from coresift.evaluation.masked_lists import rank_in_groups
-from coresift.evaluation.scoring import first_items
+from coresift.evaluation.ranking_evaluation import first_items
 from coresift.ranking import top_items
 from coresift.storage import Tensors
 

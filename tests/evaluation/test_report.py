@@ -16,7 +16,7 @@ from coresift.evaluation import (
     plot_intervals,
     write_report,
 )
-from coresift.evaluation.summary import METHOD_LABELS, method_label
+from coresift.evaluation.summary import METHOD_TITLES, method_title
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_it_is_self_contained_and_well_formed(document: dict) -> None:
 
 def test_it_shows_every_method_and_the_headline(document: dict) -> None:
     page = write_report(document, {})
-    assert all(METHOD_LABELS[method] in page for method in METHODS)
+    assert all(METHOD_TITLES[method] in page for method in METHODS)
     assert f"<strong>{document['rows'][0]['recall@10']['mean']:.4f}</strong>" in page
     assert "History masked" in page
     assert "Nothing masked" in page
@@ -59,13 +59,13 @@ def test_equal_metrics_give_an_equal_page(document: dict) -> None:
 def test_the_plot_has_a_line_per_method(document: dict) -> None:
     figure = plot_intervals(document)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert sorted(labels) == sorted(METHOD_LABELS[method] for method in METHODS)
+    assert sorted(labels) == sorted(METHOD_TITLES[method] for method in METHODS)
     assert labels[-1] == "Tuned model"
 
 
 def test_unknown_methods_keep_their_name() -> None:
-    assert method_label("mine") == "mine"
-    assert method_label("tuned+prior") == "Tuned model, prior"
+    assert method_title("mine") == "mine"
+    assert method_title("tuned+prior") == "Tuned model, prior"
 
 
 def test_slices_priors_and_another_run_have_sections(document: dict) -> None:

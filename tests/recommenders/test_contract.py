@@ -38,7 +38,7 @@ def inputs_of(base, **given):
     ("name", "options", "message"),
     [
         ("dense", {"temperature": 0.0}, r"recommender\.dense\.temperature is 0\.0: it must be above 0\."),
-        ("dense", {"history_share": 1.5}, r"history_share is 1\.5: it must be at most 1\."),
+        ("dense", {"history_share": 1.5}, r"history_share is 1\.5: it must be at least 0 and at most 1\."),
         ("title_generation", {"beams": 0}, r"recommender\.title_generation\.beams is 0: it must be at least 1\."),
         ("title_generation", {"loss_on": "title"}, r"loss_on is 'title': use one of response, all"),
         ("semantic_id", {"tuning": "half"}, r"recommender\.semantic_id\.tuning is 'half': use one of full, lora"),

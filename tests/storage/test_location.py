@@ -7,7 +7,7 @@ import fsspec
 import pytest
 from fsspec import AbstractFileSystem
 
-from coresift.storage import WORK_FOLDER_NAME, Location
+from coresift.storage import WORK_FOLDER_NAME, Location, newest_version
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -104,3 +104,28 @@ def test_a_replaced_folder_keeps_no_file_of_the_older_one(filesystem: AbstractFi
     location.save_folder(source)
     names = {path.name for path in location.local_copy().rglob("*") if path.is_file()}
     assert names == {"config.json", "weights"}
+
+
+@pytest.mark.parametrize("folder", ["data", "run[1]*", "~", "a b{c}"])
+def test_the_newest_version_is_the_last_name_under_which_the_dataset_lies(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = Path(folder) / "primary" / "items.parquet"
+    assert newest_version(dataset) is None
+    for name in ("2026-01-02", "2026-01-01"):
+        (dataset / name).mkdir(parents=True)
+        (dataset / name / "items.parquet").touch()
+    (dataset / "2026-01-03").mkdir()
+    assert newest_version(dataset) == dataset / "2026-01-02" / "items.parquet"
+    assert newest_version(tmp_path / dataset) == tmp_path / dataset / "2026-01-02" / "items.parquet"
+
+
+def test_the_newest_version_on_a_store_is_the_last_whole_one(filesystem: AbstractFileSystem, tmp_path: Path) -> None:
+    dataset = Location(filesystem, f"{tmp_path}/items.json")
+    assert dataset.newest_version() is None
+    for name in ("1", "2"):
+        with Location(filesystem, f"{dataset.path}/{name}/items.json").writing_file() as draft:
+            draft.write_text(name)
+    filesystem.makedirs(f"{dataset.path}/3", exist_ok=True)
+    assert dataset.newest_version() == "2"

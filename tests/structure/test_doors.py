@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import typing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from kedro.framework.project import configure_project, pipelines
 from pydantic import BaseModel
 
+import coresift
 from coresift.hooks import parameter_models
 
 HEAVY = ["torch", "transformers", "peft", "ot", "ibis", "sklearn", "matplotlib"]
@@ -70,3 +72,11 @@ def test_yaml_holds_every_default_of_the_model(project_root: Path, name: str) ->
         assert set(values) == set(model.model_fields), "the file shows every parameter"
     else:
         assert model.model_validate(values).model_dump() == values
+
+
+def test_no_module_bears_the_name_of_what_a_room_offers() -> None:
+    package = Path(coresift.__file__).parent
+    for door in sorted(package.glob("*/__init__.py")):
+        room = import_module(f"coresift.{door.parent.name}")
+        modules = {path.stem for path in door.parent.rglob("*.py")}
+        assert modules.isdisjoint(getattr(room, "__all__", [])), f"{room.__name__}: a name leads to two things"

@@ -18,12 +18,11 @@ from coresift.attribution.lora_layers import chosen_linears
 from coresift.attribution.loss_batches import SampleLoss
 from coresift.attribution.projection import GradientProjection
 from coresift.compute import progress_bar
-from coresift.storage import Shards, owned_folder
+from coresift.storage import TRAIN, VALID, Shards, owned_folder
 
 logger = logging.getLogger(__name__)
 
 SAMPLES_PER_SHARD = 2048
-TRAIN, VALID = 0, 1
 _NOTHING: tuple[int, ...] = ()
 """The bar counts samples, which come in batches."""
 

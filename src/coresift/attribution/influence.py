@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from coresift.attribution.curvature import SOLVERS, Curvature
 from coresift.attribution.linear_gradients import Batches, HeldCalls, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
+from coresift.storage import TRAIN, VALID
 from coresift.surrogate import Surrogate, influence_batches, sample_losses
 
 logger = logging.getLogger(__name__)
-
-TRAIN, VALID = 0, 1
 
 
 @dataclass(frozen=True)

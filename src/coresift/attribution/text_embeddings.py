@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 import torch
 
 from coresift.foundation import text_vectors
+from coresift.storage import TRAIN, VALID
 
-EMBEDDED_SPLITS = (0, 1)
+EMBEDDED_SPLITS = (TRAIN, VALID)
 """Training and validation: what a selector may look at."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coresift.corpus.sampling.splits import SPLITS
+from coresift.storage import SPLITS
 
 _DAY = 86_400_000
 """Milliseconds; Matplotlib counts dates in days since 1970."""

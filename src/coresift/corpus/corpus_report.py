@@ -8,7 +8,8 @@ import ibis.expr.types as ir
 
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.sampling.histories import LONGEST_UNASKED
-from coresift.corpus.sampling.splits import BY_USER, SPLITS
+from coresift.corpus.sampling.splits import BY_USER
+from coresift.storage import SPLITS, TEST, TRAIN
 
 _MONTH = 30 * 86_400_000
 """Milliseconds of the steps in time."""
@@ -29,7 +30,7 @@ def distributions(interactions: ir.Table, engine: Engine) -> dict[str, Counts]:
         occur later count as 0; ``interactions_by_time``: by steps of 30 days (``from``, ms) and ``split``.
     """
     lengths = interactions.group_by("user_id").agg(n=interactions.count())
-    is_training = (interactions["split"] == SPLITS["train"]).cast("int64")
+    is_training = (interactions["split"] == TRAIN).cast("int64")
     popularity = interactions.group_by("item_id").agg(n=is_training.sum())
     timed = interactions.filter(interactions["timestamp"].notnull())
     step = (timed["timestamp"] // _MONTH * _MONTH).cast("int64")
@@ -90,8 +91,8 @@ def describe_splits(interactions: ir.Table, samples: ir.Table, engine: Engine) -
 
 def _cold_item_share(interactions: ir.Table, engine: Engine) -> float | None:
     """Return the share of test interactions whose item has none in training; None without test interactions."""
-    train = interactions.filter(interactions["split"] == SPLITS["train"])
-    test = interactions.filter(interactions["split"] == SPLITS["test"])
+    train = interactions.filter(interactions["split"] == TRAIN)
+    test = interactions.filter(interactions["split"] == TEST)
     known = train.select(trained="item_id").distinct()
     cold = test.left_join(known, test["item_id"] == known["trained"])
     share = engine.value(cold["trained"].isnull().cast("float64").mean())
@@ -117,7 +118,7 @@ def _without_history(samples: ir.Table, engine: Engine) -> dict[str, int]:
     """Return, by held-out split, the number of samples of which nothing earlier is known."""
     bare = samples.filter(samples["history"].length() == 0)
     counts = {row["split"]: row["n"] for row in engine.rows(bare.group_by("split").agg(n=bare.count()))}
-    return {name: int(str(counts.get(split, 0))) for name, split in SPLITS.items() if split > SPLITS["train"]}
+    return {name: int(str(counts.get(split, 0))) for name, split in SPLITS.items() if split > TRAIN}
 
 
 def warnings_about(report: dict[str, Any]) -> list[str]:
@@ -175,7 +176,7 @@ def check_samples(splits: dict[str, dict[str, Any]], source: str, *, method: str
         )
 
 
-def check_labels(splits: dict[str, dict[str, Any]], source: str, positive_rating: float) -> None:
+def check_both_labels(splits: dict[str, dict[str, Any]], source: str, positive_rating: float) -> None:
     """Stop unless click samples of both labels are there to train on.
 
     Raises:

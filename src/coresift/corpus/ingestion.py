@@ -18,7 +18,13 @@ import pyarrow.dataset as ds
 from coresift.corpus.cleaning.catalogue import USER, Entities, number_users, read_items, read_users
 from coresift.corpus.cleaning.interaction_log import IN_ORDER, InteractionLog, read_log
 from coresift.corpus.cleaning.rejections import check_rejected_share
-from coresift.corpus.corpus_report import check_labels, check_samples, describe_corpus, describe_splits, warnings_about
+from coresift.corpus.corpus_report import (
+    check_both_labels,
+    check_samples,
+    describe_corpus,
+    describe_splits,
+    warnings_about,
+)
 from coresift.corpus.engines.duckdb_engine import open_duckdb
 from coresift.corpus.engines.engine import WORK_PREFIX, Engine
 from coresift.corpus.engines.spark_engine import open_spark
@@ -152,9 +158,9 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
     samples = make_samples(numbered, engine, sample_options, n_items=n_items)
     made = engine.materialise(samples.rows)
     splits = describe_splits(numbered, made, engine)
-    check_samples(splits, log.source.label, method=split, min_history=options.min_history)
+    check_samples(splits, log.source.shown, method=split, min_history=options.min_history)
     if options.samples == "click":
-        check_labels(splits, log.source.label, options.positive_rating)
+        check_both_labels(splits, log.source.shown, options.positive_rating)
     report = {
         "split": split,
         "timestamp_unit": log.timestamp_unit,

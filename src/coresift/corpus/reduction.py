@@ -31,7 +31,7 @@ def reduced(log: InteractionLog, engine: Engine, options: IngestionOptions) -> t
         n_rows["in_time_window"] = engine.count(rows)
     if options.min_rating is not None:
         if engine.count(rows.filter(rows["rating"].notnull())) == 0:
-            raise ValueError(f"{log.source.label} has no ratings, which ingestion.min_rating needs: set it to null.")
+            raise ValueError(f"{log.source.shown} has no ratings, which ingestion.min_rating needs: set it to null.")
         rows = engine.materialise(rows.filter(rows["rating"] >= options.min_rating))
         n_rows["rated_well"] = engine.count(rows)
     rows = engine.materialise(without_repeats(rows))
@@ -46,7 +46,7 @@ def _in_window(rows: ir.Table, log: InteractionLog, options: IngestionOptions) -
     """Keep the interactions of the time window."""
     if log.order == "position":
         raise ValueError(
-            f"{log.source.label} has positions but no timestamps, which ingestion.from_time and until_time need: "
+            f"{log.source.shown} has positions but no timestamps, which ingestion.from_time and until_time need: "
             f"set them to null."
         )
     if options.from_time is not None:

@@ -55,10 +55,10 @@ class LiteralVersions:
         return own if saved else None
 
     def _newest_version(self) -> str:
-        names = self._at(self._filepath).versions()
-        if not names:
+        name = self._at(self._filepath).newest_version()
+        if name is None:
             raise VersionNotFoundError(f"Did not find any versions for {self}")
-        return names[0]
+        return name
 
     def _exists(self) -> bool:
         return self._at(self._get_load_path()).exists()  # type: ignore[attr-defined]

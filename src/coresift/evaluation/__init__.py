@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently, training_counts
+from coresift.evaluation.click_evaluation import evaluate_clicks
 from coresift.evaluation.click_predictions import (
     predict_by_rates,
     predict_clicks,
     predict_with_surrogate,
     predictions_of,
 )
-from coresift.evaluation.click_scoring import evaluate_clicks
 from coresift.evaluation.drawn_test_samples import draw_test_samples
 from coresift.evaluation.masked_lists import (
     combine_rankings,
-    label_rankings,
     masked_rankings,
-    rank_both_ways,
+    method_rankings_of,
+    rank_masked_and_unmasked,
     rankings_table,
 )
 from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
@@ -30,9 +30,9 @@ from coresift.evaluation.model_outputs import (
 from coresift.evaluation.plots import plot_intervals
 from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, prior_tuning
 from coresift.evaluation.prior_rankings import SurrogateScores, rank_surrogate_with_prior, rank_with_priors
+from coresift.evaluation.ranking_evaluation import KS, evaluate_rankings
 from coresift.evaluation.report import corpus_facts, write_report
 from coresift.evaluation.run_comparison import compare_runs, comparison_lines, read_user_metrics
-from coresift.evaluation.scoring import KS, evaluate_rankings
 from coresift.evaluation.slices import evaluate_slices
 from coresift.evaluation.summary import metrics_summary_lines
 from coresift.ranking import bootstrap_mean, click_metrics, paired_bootstrap, ranking_metrics
@@ -58,7 +58,7 @@ __all__ = [
     "evaluate_rankings",
     "evaluate_slices",
     "item_knn",
-    "label_rankings",
+    "method_rankings_of",
     "masked_rankings",
     "metrics_summary_lines",
     "most_popular",
@@ -73,7 +73,7 @@ __all__ = [
     "predictions_of",
     "prior_tuning",
     "rank_baselines",
-    "rank_both_ways",
+    "rank_masked_and_unmasked",
     "rank_recommender",
     "rank_surrogate",
     "rank_surrogate_with_prior",

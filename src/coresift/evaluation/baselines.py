@@ -13,8 +13,8 @@ from torch import Tensor
 from coresift.evaluation.item_similarity import ItemSimilarity, NeighbourVotes
 from coresift.evaluation.masked_lists import rank_in_groups
 from coresift.ranking import Lists, padded_lists, top_items_from
+from coresift.storage import TRAIN, VALID
 
-TRAIN, VALID = 0, 1
 NO_ITEM = -1
 
 

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from coresift.evaluation.methods import rows_of_prompts, samples_to_test, surrogate_states_of
 from coresift.recommenders import Recommender
-from coresift.storage import SCHEMAS, empty_table
+from coresift.storage import SCHEMAS, TRAIN, empty_table
 from coresift.surrogate import Din, Surrogate, surrogate_fingerprint
 
-TRAIN = 0
 PRIOR_IMPRESSIONS = 5.0
 """Impressions at the overall rate that are added to those of every item or user."""
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pyarrow as pa
 
-from coresift.evaluation.methods import TEST
+from coresift.storage import TEST
 
 logger = logging.getLogger(__name__)
 

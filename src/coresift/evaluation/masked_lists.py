@@ -19,7 +19,7 @@ COMMON_LENGTH = 512
 """Lists up to this length are made together."""
 
 
-def rank_both_ways(
+def rank_masked_and_unmasked(
     rank: Callable[[int], tuple[Tensor, Tensor]], seen: Lists, k: int
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Return the masked and the unmasked lists, asking the model once.
@@ -52,16 +52,16 @@ def rank_in_groups(
         k: Length of the lists wanted.
 
     Returns:
-        As :func:`rank_both_ways`.
+        As :func:`rank_masked_and_unmasked`.
     """
     groups = _groups_of_length(k + list_lengths(seen))
     if len(groups) == 1:
-        return rank_both_ways(lambda n: rank(groups[0], n), seen, k)
+        return rank_masked_and_unmasked(lambda n: rank(groups[0], n), seen, k)
     masked, unmasked = (
         (torch.full((len(seen), k), -1), torch.full((len(seen), k), -torch.inf)) for _ in range(2)
     )  # fmt: skip
     for users in groups:
-        found = rank_both_ways(partial(rank, users), seen.take(pa.array(users)), k)
+        found = rank_masked_and_unmasked(partial(rank, users), seen.take(pa.array(users)), k)
         for lists, part in zip((masked, unmasked), found, strict=True):
             for whole, own in zip(lists, part, strict=True):
                 whole[torch.from_numpy(users)] = own
@@ -98,7 +98,7 @@ def rankings_table(sample_id: pa.Array | pa.ChunkedArray, ids: Tensor, scores: T
     )
 
 
-def label_rankings(rankings: pa.Table, method: str, *, masked: bool) -> pa.Table:
+def method_rankings_of(rankings: pa.Table, method: str, *, masked: bool) -> pa.Table:
     """Return a table of lists with its method and whether the history was masked."""
     n_rows = rankings.num_rows
     columns = {"method": pa.repeat(pa.scalar(method), n_rows), "masked": pa.repeat(pa.scalar(masked), n_rows)}

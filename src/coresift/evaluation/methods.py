@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.baselines import item_knn, most_popular, popular_recently
-from coresift.evaluation.masked_lists import label_rankings, rank_in_groups, rankings_table
+from coresift.evaluation.masked_lists import method_rankings_of, rank_in_groups, rankings_table
 from coresift.ranking import top_items
 from coresift.recommenders import Recommender, with_histories
-from coresift.storage import rows_of, rows_of_items
+from coresift.storage import TEST, rows_of, rows_of_items
 from coresift.surrogate import OF_IMPRESSIONS
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 Ranker: TypeAlias = Callable[[NDArray[np.int64], int], tuple[Tensor, Tensor]]
 """Maps positions of users and a length n to ids and scores (u, n) of their best items, nothing masked."""
 
-TEST = 2
 METHODS = ("tuned", "untuned", "surrogate", "most_popular", "popular_recently", "item_knn")
 """Names of the methods, in the order of every table."""
 
@@ -63,7 +62,7 @@ def rank_recommender(
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)
-    return both_tables(lambda rows, n: recommender.rank(_taken(chosen, rows), n), users, method, k)
+    return method_table(lambda rows, n: recommender.rank(_taken(chosen, rows), n), users, method, k)
 
 
 def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
@@ -108,7 +107,7 @@ def rank_baselines(
             interactions, n_items, histories.take(pa.array(rows)), n, history_length=knn_history_length
         ),
     }
-    return pa.concat_tables([both_tables(rank, users, name, k) for name, rank in rankers.items()])
+    return pa.concat_tables([method_table(rank, users, name, k) for name, rank in rankers.items()])
 
 
 def rank_surrogate(
@@ -137,7 +136,7 @@ def rank_surrogate(
     check_same_surrogate(surrogate_states, item_vectors)
     users = samples_to_test(samples)
     states, items = surrogate_states_of(users, surrogate_states), surrogate_items(item_vectors, n_items)
-    return both_tables(lambda rows, n: top_items(states[torch.from_numpy(rows)], items, n), users, "surrogate", k)
+    return method_table(lambda rows, n: top_items(states[torch.from_numpy(rows)], items, n), users, "surrogate", k)
 
 
 def surrogate_states_of(users: pa.Table, surrogate_states: dict[str, Tensor]) -> Tensor:
@@ -180,12 +179,12 @@ def check_same_surrogate(surrogate_states: dict[str, Tensor], item_vectors: dict
         )
 
 
-def both_tables(rank: Ranker, users: pa.Table, method: str, k: int) -> pa.Table:
+def method_table(rank: Ranker, users: pa.Table, method: str, k: int) -> pa.Table:
     """Return the masked and the unmasked lists of a method in one table; see :func:`rank_in_groups` for ``rank``."""
     masked, unmasked = rank_in_groups(rank, users["history"], k)
     return pa.concat_tables(
         [
-            label_rankings(rankings_table(users["sample_id"], *masked), method, masked=True),
-            label_rankings(rankings_table(users["sample_id"], *unmasked), method, masked=False),
+            method_rankings_of(rankings_table(users["sample_id"], *masked), method, masked=True),
+            method_rankings_of(rankings_table(users["sample_id"], *unmasked), method, masked=False),
         ]
     )

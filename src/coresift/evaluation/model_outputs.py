@@ -25,7 +25,7 @@ from coresift.evaluation.prior_rankings import (
     rank_surrogate_with_prior,
     rank_with_priors,
 )
-from coresift.evaluation.scoring import KS
+from coresift.evaluation.ranking_evaluation import KS
 from coresift.personalization import SampleStates
 from coresift.recommenders import Recommender, RecommenderInputs, recommender_of
 from coresift.storage import empty_table

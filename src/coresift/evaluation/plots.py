@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coresift.evaluation.summary import main_rows, method_label, view_of
+from coresift.evaluation.summary import main_rows, method_title, view_of
 
 TUNED, OTHER, INK, FAINT = "#0f766e", "#94a3b8", "#0f172a", "#e2e8f0"
 
@@ -26,7 +26,7 @@ def plot_intervals(metrics: dict[str, Any], names: tuple[str, ...] | None = None
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         _draw_panel(axes, rows, name)
-    panels[0].set_yticks(range(len(rows)), [method_label(row["method"]) for row in rows])
+    panels[0].set_yticks(range(len(rows)), [method_title(row["method"]) for row in rows])
     return figure
 
 

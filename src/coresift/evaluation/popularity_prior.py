@@ -18,10 +18,10 @@ from torch import Tensor
 
 from coresift.ranking import ranking_metrics, remove_seen_targets, top_items_from
 from coresift.recommenders import ScoreBlock
+from coresift.storage import VALID
 
 logger = logging.getLogger(__name__)
 
-VALID = 1
 CHOSEN_BY, LIST_LENGTH = "ndcg@20", 20
 """The metric that weight and smoothing are chosen by, and the length of the lists it needs."""
 GRIDS = {

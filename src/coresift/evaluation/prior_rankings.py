@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.evaluation.methods import (
-    both_tables,
     check_same_surrogate,
+    method_table,
     prompts_with_histories,
     rank_recommender,
     rank_surrogate,
@@ -127,17 +127,17 @@ def _all_kinds(
     tuned_on = _from(logits, len(users))
     kinds: list[tuple[str, SurrogateScores | None]] = [(PRIOR_SUFFIX, None)]
     kinds += [(PRIOR_SUFFIX + SURROGATE_SUFFIX, surrogate)] if surrogate is not None else []
-    tables, chosen = [_both_tables(users, logits, method, k)], []
+    tables, chosen = [_masked_and_unmasked(users, logits, method, k)], []
     for suffix, helper in kinds:
         prior = tuning.choose(tuned_on, helper.of(tuning.samples) if helper else None)
         scores = _added(prior, logits, tuning, helper.of(users) if helper else None)
-        tables.append(_both_tables(users, scores, method + suffix, k))
+        tables.append(_masked_and_unmasked(users, scores, method + suffix, k))
         chosen.append({"method": method + suffix, **asdict(prior), "validation_users": len(tuning.samples)})
     return pa.concat_tables(tables), chosen
 
 
-def _both_tables(users: pa.Table, scores: ScoreBlock, method: str, k: int) -> pa.Table:
-    return both_tables(
+def _masked_and_unmasked(users: pa.Table, scores: ScoreBlock, method: str, k: int) -> pa.Table:
+    return method_table(
         lambda rows, length: top_items_from(_at(scores, rows), len(rows), length), users, method, k
     )  # fmt: skip
 

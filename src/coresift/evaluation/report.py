@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from coresift.evaluation.plots import plot_intervals
 from coresift.evaluation.run_comparison import verdict
-from coresift.evaluation.summary import main_rows, method_label, method_note, view_of
+from coresift.evaluation.summary import main_rows, method_note, method_title, view_of
+from coresift.storage import TEST, TRAIN, VALID
 
 
 def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
@@ -32,7 +33,7 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"label": method_label, "number": _number, "verdict": verdict}
+    environment.filters |= {"method_title": method_title, "number": _number, "verdict": verdict}
     view, rows = view_of(metrics), main_rows(metrics)
     unmasked = [row for row in metrics["rows"] if row["masked"] != view.masked]
     title = "History masked" if view.masked else "Click prediction"
@@ -54,14 +55,14 @@ def write_report(metrics: dict[str, Any], facts: Mapping[str, object]) -> str:
 
 def corpus_facts(interactions: pa.Table, items: pa.Table, samples: pa.Table) -> dict[str, object]:
     """Return what the report says about the corpus: sizes by name."""
-    counts = {split: int(pc.sum(pc.equal(interactions["split"], split)).as_py() or 0) for split in (0, 1, 2)}
+    counts = {split: int(pc.sum(pc.equal(interactions["split"], split)).as_py() or 0) for split in (TRAIN, VALID, TEST)}
     return {
         "Items in the catalogue": items.num_rows,
         "Training interactions": counts[0],
         "Validation interactions": counts[1],
         "Test interactions": counts[2],
         "Validation interactions after the first test one": _later_than_test(interactions),
-        "Training samples": int(pc.sum(pc.equal(samples["split"], 0)).as_py() or 0),
+        "Training samples": int(pc.sum(pc.equal(samples["split"], TRAIN)).as_py() or 0),
     }
 
 
@@ -69,7 +70,7 @@ def _later_than_test(interactions: pa.Table) -> int | str:
     """Return how many validation interactions no window before the test holds; they are none if splits follow time."""
     if "timestamp" not in interactions.column_names:
         return "unknown"
-    times = {split: interactions["timestamp"].filter(pc.equal(interactions["split"], split)) for split in (1, 2)}
+    times = {split: interactions["timestamp"].filter(pc.equal(interactions["split"], split)) for split in (VALID, TEST)}
     first = pc.min(times[2])
     return "unknown" if first.as_py() is None else int(pc.sum(pc.greater(times[1], first)).as_py() or 0)
 

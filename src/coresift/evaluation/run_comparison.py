@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from coresift.evaluation.summary import CLICK, method_label
+from coresift.evaluation.summary import CLICK, method_title
 from coresift.ranking import PairedDifference, paired_bootstrap_columns
-from coresift.storage import read_table
+from coresift.storage import newest_version, read_table
 
 USER_METRICS = "user_metrics.parquet"
 WORSE_BY = 0.1
@@ -96,15 +96,15 @@ def read_user_metrics(place: Path) -> pa.Table:
     """
     if place.is_file():
         return read_table(place)
-    versions = sorted((place / "reporting" / USER_METRICS).glob(f"*/{USER_METRICS}"))
-    if not versions:
+    found = newest_version(place / "reporting" / USER_METRICS)
+    if found is None:
         raise ValueError(f"'{place}' holds no {USER_METRICS}: name such a file, or the data folder of an evaluated run")
-    return read_table(versions[-1])
+    return read_table(found)
 
 
 def comparison_lines(comparison: dict[str, Any]) -> list[str]:
     """Return a comparison as a table in text."""
-    title = f"{method_label(comparison['method'])} against {method_label(comparison['against'])}"
+    title = f"{method_title(comparison['method'])} against {method_title(comparison['against'])}"
     header = f"{'metric':<12} {'first':>8} {'second':>8} {'difference':>11} {'95 % interval':>20}"
     rows = [
         f"{name:<12} {entry['first']:>8.4f} {entry['second']:>8.4f} {entry['difference']:>+11.4f} "

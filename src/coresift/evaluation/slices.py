@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coresift.evaluation.methods import samples_to_test
-from coresift.evaluation.scoring import first_items, in_order_of, ordered_methods
+from coresift.evaluation.ranking_evaluation import first_items, in_order_of, ordered_methods
 from coresift.ranking import (
     bootstrap_columns,
     list_lengths,
@@ -20,8 +20,8 @@ from coresift.ranking import (
     ranking_metrics,
     remove_seen_targets,
 )
+from coresift.storage import TRAIN
 
-TRAIN = 0
 ACTIVITY_GROUPS = 3
 SLICE_K = 10
 SLICE_METRICS = (f"recall@{SLICE_K}", f"ndcg@{SLICE_K}")

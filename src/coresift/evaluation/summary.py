@@ -8,7 +8,7 @@ from typing import Any
 PRIOR_SUFFIX, SURROGATE_SUFFIX = "+prior", "+surrogate"
 """What the name of a method ends with, where other terms are added to its scores."""
 
-METHOD_LABELS = {
+METHOD_TITLES = {
     "tuned": "Tuned model",
     "untuned": "Untuned model",
     "surrogate": "Surrogate",
@@ -33,7 +33,7 @@ METHOD_NOTES = {
 }
 
 
-SUFFIX_LABELS = {"": "", "prior": ", prior", "prior+surrogate": ", prior, surrogate"}
+SUFFIX_TITLES = {"": "", "prior": ", prior", "prior+surrogate": ", prior, surrogate"}
 
 SUFFIX_NOTES = {
     "": "",
@@ -43,10 +43,10 @@ SUFFIX_NOTES = {
 }
 
 
-def method_label(method: str) -> str:
+def method_title(method: str) -> str:
     """Return the name of a method for people; unknown names are returned as they are."""
     name, _, suffix = method.partition("+")
-    return METHOD_LABELS.get(name, name) + SUFFIX_LABELS.get(suffix, suffix)
+    return METHOD_TITLES.get(name, name) + SUFFIX_TITLES.get(suffix, suffix)
 
 
 def method_note(method: str) -> str:
@@ -105,10 +105,10 @@ def metrics_summary_lines(metrics: dict[str, Any]) -> list[str]:
         metrics: The document of `evaluate_rankings` or `evaluate_clicks`.
     """
     view, found = view_of(metrics), main_rows(metrics)
-    width = max(len("method"), *(len(method_label(row["method"])) for row in found)) + 1
+    width = max(len("method"), *(len(method_title(row["method"])) for row in found)) + 1
     first, second = view.compared
     header = f"{'method':<{width}} {first:>9} {'95 % interval':>16} {second:>9} {'95 % interval':>16}"
-    rows = [f"{method_label(row['method']):<{width}} {_cells(row[first])} {_cells(row[second])}" for row in found]
+    rows = [f"{method_title(row['method']):<{width}} {_cells(row[first])} {_cells(row[second])}" for row in found]
     condition = "full catalogue, history masked" if view.masked else f"{metrics.get('impressions', 0):,} impressions"
     return [header, "-" * len(header), *rows, f"{metrics['users']:,} test users, {condition}"]
 

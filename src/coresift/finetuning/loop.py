@@ -14,10 +14,10 @@ import pyarrow as pa
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 
 from coresift.finetuning.callbacks import CheckpointMark, TrainingBar, last_whole_checkpoint
+from coresift.finetuning.chosen_prompts import training_prompts, validation_prompts
 from coresift.finetuning.global_state import global_random_state, quiet_transformers
 from coresift.finetuning.options import FineTuningOptions
 from coresift.finetuning.recommender_trainer import RecommenderTrainer
-from coresift.finetuning.training_rows import training_prompts, validation_prompts
 from coresift.personalization import RecLoraModel, SampleStates
 from coresift.recommenders import AdapterOptions, Batch, Recommender, RecommenderInputs, recommender_of
 from coresift.storage import atomic_folder, disk_errors_named, owned_folder

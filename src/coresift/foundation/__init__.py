@@ -1,8 +1,9 @@
 """The base model: a hub id, a local folder, or a small one trained on the catalogue's text; texts as vectors."""
 
-from coresift.foundation.building import build_base_model
+from coresift.foundation.base_model import build_base_model
 from coresift.foundation.limits import check_length
-from coresift.foundation.loading import (
+from coresift.foundation.model_checks import check_base_model
+from coresift.foundation.model_parts import (
     base_model_fingerprint,
     base_model_location,
     base_model_name,
@@ -12,7 +13,6 @@ from coresift.foundation.loading import (
     load_tokenizer,
     without_progress_bars,
 )
-from coresift.foundation.model_checks import check_base_model
 from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
 from coresift.foundation.quantisation import check_four_bits
 from coresift.foundation.residual_quantiser import SemanticIdOptions

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from coresift.compute import in_shrinking_batches, progress_bar, resolve_device, resolve_dtype
-from coresift.foundation.loading import load_body, load_tokenizer, model_folder
+from coresift.foundation.model_parts import load_body, load_tokenizer, model_folder
 from coresift.foundation.plain_tokens import tokenise_whole
 
 MAX_TOKENS = 256

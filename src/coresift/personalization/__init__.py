@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from coresift.doors import opened_when_used
 
 if TYPE_CHECKING:
-    from coresift.personalization.exporting import DataDirectoryExports
-    from coresift.personalization.forgetting import Forgotten, forget_user
-    from coresift.personalization.gate_shares import cluster_users, user_gates, user_shares
+    from coresift.personalization.exports import DataDirectoryExports
     from coresift.personalization.gate_training import gate_statistics, split_gate_rate
     from coresift.personalization.mixture_layer import bind_states
     from coresift.personalization.mixture_options import RecLoraConfig
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     )
     from coresift.personalization.sample_states import SampleStates
     from coresift.personalization.saved_mixture import SavedMixture
+    from coresift.personalization.shares_of_users import cluster_users, user_gates, user_shares
+    from coresift.personalization.user_removal import Forgotten, forget_user
 else:
     __getattr__ = opened_when_used(__name__)
 

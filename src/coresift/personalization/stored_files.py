@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coresift.storage import WORK_FOLDER_NAME, Lineage, Location, read_lineage, read_table
-from coresift.storage.publishing import LEFT_OVER_PREFIX
+from coresift.storage.atomic_writes import LEFT_OVER_PREFIX
 
 EXPORTS = "exports"
 """Layer of what is exported for serving; its versions are those of the adapter that it was exported from."""

@@ -2,7 +2,7 @@
 
 from coresift.foundation import tokenise
 from coresift.prompting.layouts import SequenceLayout
-from coresift.prompting.rendering import check_labels, render_prompts
+from coresift.prompting.prompt_table import check_labels, render_prompts
 from coresift.prompting.responses import LONGEST_RESPONSE, response_budget, response_tokens
 from coresift.prompting.templates import ClickTemplates, PromptTemplates
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta
 
-from coresift.prompting.bounded_rendering import BoundedEnvironment
+from coresift.prompting.template_sandbox import BoundedEnvironment
 
 FIELDS = {"item": "title, categories, text, rating", "target": "title, categories, text"}
 """Fields of the variables that are items."""

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coresift.prompting.fitting import Render
 from coresift.prompting.histories import ItemFields, liked_items, rendered_histories, rendered_responses
+from coresift.prompting.prompt_lengths import Render
 from coresift.prompting.templates import ClickTemplates, CompiledTemplates, PromptTemplates
 
 

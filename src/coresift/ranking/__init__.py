@@ -9,8 +9,8 @@ from coresift.ranking.bootstrap import (
     paired_bootstrap,
     paired_bootstrap_columns,
 )
-from coresift.ranking.click_metrics import CLICK_METRICS, calibration_curve, click_log_losses, click_metrics
 from coresift.ranking.list_metrics import METRIC_KINDS, ranking_metrics
+from coresift.ranking.probability_metrics import CLICK_METRICS, calibration_curve, click_log_losses, click_metrics
 from coresift.ranking.ragged import (
     Lists,
     list_lengths,

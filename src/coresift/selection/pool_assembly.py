@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from coresift.compute import as_numpy
 from coresift.ranking import list_lengths, list_rows
 from coresift.selection.candidate_pool import CandidatePool
-from coresift.storage import places_of, rows_of
-
-TRAIN = 0
+from coresift.storage import TRAIN, VALID, places_of, rows_of
 
 
 def sample_traits(samples: pa.Table) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
@@ -41,7 +39,6 @@ def sample_traits(samples: pa.Table) -> tuple[NDArray[np.int64], dict[str, NDArr
     }
 
 
-TRAIN, VALID = 0, 1
 FEATURES = {
     "sample_embeddings": ("embedding", "embedding", True),
     "gradient_features": ("feature", "gradient_feature", True),

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-VALIDATION = 1
+from coresift.storage import VALID
+
 MULTIPLIER, MODULUS = 2_654_435_761, 2**32
 """Multiplicative hashing with the golden ratio (Knuth, The Art of Computer Programming 3, 6.4); it fits into int64."""
 
@@ -63,7 +64,7 @@ def without_selection_part(rows: pa.Table, tuning_share: float) -> pa.Table:
 
 
 def _without(rows: pa.Table, tuning_share: float, *, is_tuning_part: bool) -> pa.Table:
-    is_validation = rows["split"].to_numpy() == VALIDATION
+    is_validation = rows["split"].to_numpy() == VALID
     dropped = is_validation & (is_for_tuning(rows["sample_id"], tuning_share) == is_tuning_part)
     if dropped.any() and dropped.sum() == is_validation.sum():
         reader, remedy = ("selection", "lower") if is_tuning_part else ("fine-tuning", "raise")

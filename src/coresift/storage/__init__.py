@@ -1,12 +1,12 @@
 """Files and folders that are whole or absent: tables, tensors, shards, model folders, work folders, fingerprints."""
 
-from coresift.storage.contracts import SCHEMAS, TENSOR_CONTRACTS, empty_table
+from coresift.storage.atomic_writes import atomic_file, atomic_folder, replace
+from coresift.storage.contracts import SCHEMAS, SPLITS, TENSOR_CONTRACTS, TEST, TRAIN, VALID, empty_table
 from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
-from coresift.storage.location import Location
+from coresift.storage.location import Location, newest_version
 from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
-from coresift.storage.publishing import atomic_file, atomic_folder, replace
 from coresift.storage.row_lookup import places_of, rows_of, rows_of_items, table_of_items
 from coresift.storage.safe_folders import unsafe_files
 from coresift.storage.shards import Shards
@@ -23,7 +23,11 @@ from coresift.storage.work_folders import (
 
 __all__ = [
     "SCHEMAS",
+    "SPLITS",
     "TENSOR_CONTRACTS",
+    "TEST",
+    "TRAIN",
+    "VALID",
     "WORK_FOLDER_NAME",
     "DiskError",
     "Lineage",
@@ -43,6 +47,7 @@ __all__ = [
     "fresh_folder",
     "leave_work",
     "locked",
+    "newest_version",
     "owned_folder",
     "places_of",
     "read_column",

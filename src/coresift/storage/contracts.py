@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+TRAIN, VALID, TEST = 0, 1, 2
+"""Values of every column and tensor called ``split``."""
+SPLITS = {"train": TRAIN, "valid": VALID, "test": TEST}
+"""The same, by the names that raw data and reports use."""
+
 _IDS = pa.list_(pa.int32())
 _VECTOR = pa.list_(pa.float32())
 
@@ -86,7 +91,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 
 @dataclass(frozen=True)
-class TensorContract:
+class TensorRanks:
     """Tensors of one dataset.
 
     Attributes:
@@ -99,14 +104,14 @@ class TensorContract:
     ranks: dict[str, int]
 
 
-TENSOR_CONTRACTS: dict[str, TensorContract] = {
-    "item_text_vectors": TensorContract("item_id", {"vector": 2}),
-    "item_vectors": TensorContract("item_id", {"vector": 2}),
-    "surrogate_states": TensorContract("sample_id", {"state": 2}),
-    "sample_embeddings": TensorContract("sample_id", {"embedding": 2, "split": 1}),
-    "gradient_norms": TensorContract("sample_id", {"gradient_norm": 1}),
-    "gradient_features": TensorContract("sample_id", {"feature": 2}),
-    "influence_scores": TensorContract("sample_id", {"influence": 1}),
+TENSOR_CONTRACTS: dict[str, TensorRanks] = {
+    "item_text_vectors": TensorRanks("item_id", {"vector": 2}),
+    "item_vectors": TensorRanks("item_id", {"vector": 2}),
+    "surrogate_states": TensorRanks("sample_id", {"state": 2}),
+    "sample_embeddings": TensorRanks("sample_id", {"embedding": 2, "split": 1}),
+    "gradient_norms": TensorRanks("sample_id", {"gradient_norm": 1}),
+    "gradient_features": TensorRanks("sample_id", {"feature": 2}),
+    "influence_scores": TensorRanks("sample_id", {"influence": 1}),
 }
 """Tensors of every tensor dataset, by dataset name."""
 

@@ -1,6 +1,6 @@
 """One file or folder on the local disk or any fsspec store, with the promise that what exists is complete.
 
-Locally the promise is kept by renaming (see :mod:`coresift.storage.publishing`). A store that cannot rename gets the
+Locally the promise is kept by renaming (see :mod:`coresift.storage.atomic_writes`). A store that cannot rename gets the
 content first and an empty marker last; without its marker, content counts as absent. Paths are names, never patterns:
 ``run[1]`` is that folder and no other.
 """
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
-from coresift.storage.publishing import atomic_file, atomic_folder, publish_folder, recover
+from coresift.storage.atomic_writes import atomic_file, atomic_folder, publish_folder, recover
 from coresift.storage.work_folders import WORK_FOLDER_NAME
 
 MARKER_SUFFIX = ".whole"
@@ -61,6 +62,10 @@ class Location:
         names = sorted((PurePosixPath(path).name for path in found), reverse=True)
         own = PurePosixPath(self.path).name
         return [name for name in names if Location(self.filesystem, f"{self.path}/{name}/{own}").exists()]
+
+    def newest_version(self) -> str | None:
+        """Return the first of :meth:`versions`, or None if there is no version."""
+        return next(iter(self.versions()), None)
 
     @contextmanager
     def writing_file(self) -> Iterator[Path]:
@@ -128,6 +133,16 @@ class Location:
         put()
         with self.filesystem.open(self._marker, "wb"):
             pass
+
+
+def newest_version(dataset: Path) -> Path | None:
+    """Return the newest whole version of a dataset on this machine, or None if there is none.
+
+    Args:
+        dataset: Where the catalog lays it, such as ``data/primary/samples.parquet``, a folder of versions.
+    """
+    name = Location(LocalFileSystem(), str(dataset.absolute())).newest_version()
+    return None if name is None else dataset / name / dataset.name
 
 
 def _same_disk(source: Path, target: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
-from coresift.storage.publishing import atomic_file
+from coresift.storage.atomic_writes import atomic_file
 from coresift.storage.tensors import Tensors, read_tensors, write_tensors
 
 logger = logging.getLogger(__name__)

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from coresift.surrogate.choice import surrogate_kind, surrogate_trainer
 from coresift.surrogate.din import Din, DinConfig
 from coresift.surrogate.din_training import DinOptions, train_click_surrogate, train_din
-from coresift.surrogate.exporting import (
-    OF_IMPRESSIONS,
-    Surrogate,
-    din_states,
-    item_vectors,
-    load_surrogate,
-    save_surrogate,
-    surrogate_fingerprint,
-    surrogate_states,
-)
 from coresift.surrogate.options import SurrogateOptions
 from coresift.surrogate.out_of_fold import Alignment, align_states, out_of_fold_states
 from coresift.surrogate.sample_batches import (
@@ -25,6 +14,17 @@ from coresift.surrogate.sample_batches import (
     surrogate_batches,
 )
 from coresift.surrogate.sasrec import SasRec, SasRecConfig
+from coresift.surrogate.stored_surrogate import (
+    OF_IMPRESSIONS,
+    Surrogate,
+    din_states,
+    item_vectors,
+    load_surrogate,
+    save_surrogate,
+    surrogate_fingerprint,
+    surrogate_states,
+)
+from coresift.surrogate.surrogate_kinds import surrogate_kind, surrogate_trainer
 from coresift.surrogate.training import TrainedSurrogate, train_surrogate
 
 __all__ = [

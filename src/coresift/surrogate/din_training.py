@@ -15,11 +15,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor
 
 from coresift.compute import progress_bar, resolve_device
+from coresift.storage import TRAIN, VALID
 from coresift.surrogate.click_record import ClickRecord, Clicks
 from coresift.surrogate.din import Din, DinConfig, profile_values
-from coresift.surrogate.sequences import TRAIN
 from coresift.surrogate.training import TrainedSurrogate
-from coresift.surrogate.validation import VALID
 
 logger = logging.getLogger(__name__)
 

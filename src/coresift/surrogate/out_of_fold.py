@@ -19,11 +19,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from coresift.storage import Tensors, atomic_folder
-from coresift.surrogate.choice import TrainOn
-from coresift.surrogate.exporting import Surrogate, load_surrogate, save_surrogate, surrogate_states
-from coresift.surrogate.sequences import TRAIN
-from coresift.surrogate.validation import VALID
+from coresift.storage import TRAIN, VALID, Tensors, atomic_folder
+from coresift.surrogate.stored_surrogate import Surrogate, load_surrogate, save_surrogate, surrogate_states
+from coresift.surrogate.surrogate_kinds import TrainOn
 
 logger = logging.getLogger(__name__)
 

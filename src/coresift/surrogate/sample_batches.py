@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coresift.ranking import list_lengths, padded_lists
+from coresift.storage import TRAIN
 from coresift.surrogate.din import ClickFeatures, Din, DinConfig, click_features
-from coresift.surrogate.exporting import Surrogate
 from coresift.surrogate.objectives import reference_losses
 from coresift.surrogate.sample_scores import first_targets
+from coresift.surrogate.stored_surrogate import Surrogate
 
 SCORED = ("last", "sequence", "released")
 FEATURES = tuple(field.name for field in fields(ClickFeatures))
@@ -82,7 +83,7 @@ def _ids(samples: pa.Table) -> Tensor:
 
 
 def surrogate_batches(
-    samples: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last", longest: int | None = None
+    samples: pa.Table, batch_size: int = 256, split: int = TRAIN, *, scored: str = "last", longest: int | None = None
 ) -> SurrogateBatches:
     """Return the samples of one split as batches that can be iterated again and again.
 
@@ -107,7 +108,13 @@ def surrogate_batches(
 
 
 def influence_batches(
-    model: Surrogate, samples: pa.Table, users: pa.Table, batch_size: int = 256, split: int = 0, *, scored: str = "last"
+    model: Surrogate,
+    samples: pa.Table,
+    users: pa.Table,
+    batch_size: int = 256,
+    split: int = TRAIN,
+    *,
+    scored: str = "last",
 ) -> SurrogateBatches | ClickBatches:
     """Return the samples of one split as the batches that a surrogate's losses are taken on.
 

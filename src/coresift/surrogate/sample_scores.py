@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.ranking import list_rows
-from coresift.storage import SCHEMAS
+from coresift.storage import SCHEMAS, TRAIN, VALID
 from coresift.surrogate.objectives import reference_items, reference_losses
 from coresift.surrogate.sasrec import SasRec
-from coresift.surrogate.sequences import TRAIN
 from coresift.surrogate.target_warm_up import target_loss_drops
-from coresift.surrogate.validation import VALID
 
 CELLS_PER_BLOCK = 8_000_000
 LEARNED_SHARE = 0.01

@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from coresift.storage import TRAIN
 from coresift.surrogate.sasrec import START
-
-TRAIN = 0
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from coresift.ranking import ranking_metrics, remove_seen_targets, top_items
+from coresift.storage import VALID
 from coresift.surrogate.sasrec import SasRec
-
-VALID = 1
 
 
 class Validation:

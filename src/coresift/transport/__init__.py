@@ -5,7 +5,7 @@ from coresift.transport.exact_transport import TransportPlan, solve_transport
 from coresift.transport.greedy_start import greedy_medoids
 from coresift.transport.input_checks import fixed_and_excluded
 from coresift.transport.k_medoids import KMedoidsResult, balanced_k_medoids
-from coresift.transport.row_values import row_values
+from coresift.transport.row_costs import row_values
 
 __all__ = [
     "BlockCost",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from coresift.transport.block_cost import BlockCost
-from coresift.transport.row_values import row_values
+from coresift.transport.row_costs import row_values
 
 SPARSE_ENTRIES = 2**24
 SPARSE_SHARE = 1 / 16

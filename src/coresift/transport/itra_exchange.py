@@ -21,7 +21,7 @@ from coresift.transport.lagrangian_bound import lower_tail_mean
 from coresift.transport.medoid_search import MedoidSearch
 from coresift.transport.price_ascent import Prices, price_at
 from coresift.transport.removal import removal
-from coresift.transport.row_values import row_values
+from coresift.transport.row_costs import row_values
 
 EXCHANGES = 100
 SHORTLIST = 30

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from coresift.transport.block_cost import BlockCost
-from coresift.transport.row_values import row_values
+from coresift.transport.row_costs import row_values
 
 FLOAT32_SLACK = 1e-3
 FLOAT32_ROUNDING = 2e-6

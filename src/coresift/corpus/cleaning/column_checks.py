@@ -62,7 +62,7 @@ def check_types(table: ir.Table, source: Source, expected: Mapping[str, tuple[Ty
     for name, (test, description) in expected.items():
         if name in table.columns and not test(table[name].type()):
             raise ValueError(
-                f"{source.label}: column {name} is of type {table[name].type()}, but must hold {description}: "
+                f"{source.shown}: column {name} is of type {table[name].type()}, but must hold {description}: "
                 f"convert the column, or map another one to this name."
             )
 
@@ -75,7 +75,7 @@ def check_not_empty(table: ir.Table, source: Source, engine: Engine) -> int:
     """
     n_rows = engine.count(table)
     if n_rows == 0:
-        raise ValueError(f"{source.label} has no rows: give a file with at least one row.")
+        raise ValueError(f"{source.shown} has no rows: give a file with at least one row.")
     return n_rows
 
 
@@ -97,7 +97,7 @@ def check_some_readable(table: ir.Table, source: Source, engine: Engine, *, name
     summary = engine.rows(table.agg(example=examples, n_readable=value.count()))[0]
     if summary["example"] is not None and summary["n_readable"] == 0:
         raise ValueError(
-            f"{source.label}: no value of column {name} can be read (for example '{summary['example']}'), but it must "
+            f"{source.shown}: no value of column {name} can be read (for example '{summary['example']}'), but it must "
             f"hold numbers, or for times also dates as in 2020-01-31: convert the column, or map another one to it."
         )
 

@@ -118,7 +118,7 @@ def _open_log(source: Source, engine: Engine) -> ir.Table:
     table = with_text_of_bytes(table, _TYPES)
     if "timestamp" not in table.columns and "position" not in table.columns:
         raise ValueError(
-            f"{source.label} has no column timestamp and no column position, so its interactions have no order: "
+            f"{source.shown} has no column timestamp and no column position, so its interactions have no order: "
             f"add one of them, or map another column to it."
         )
     check_types(table, source, _TYPES)

@@ -62,7 +62,7 @@ def check_rejected_share(
         exact = any(reason.startswith(INEXACT) for reason in counts)
         repair = "write ids as integers or as text" if exact else "repair the data"
         raise ValueError(
-            f"{source.label}: {n_lost} of {n_rows} rows cannot be used: {listed}; {repair}, "
+            f"{source.shown}: {n_lost} of {n_rows} rows cannot be used: {listed}; {repair}, "
             f"or raise ingestion.max_rejected_share above {limit:g}."
         )
     return counts

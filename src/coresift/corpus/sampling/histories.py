@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from coresift.corpus.engines.engine import Engine
-from coresift.corpus.sampling.splits import SPLITS
+from coresift.storage import SPLITS
 
 ROWS_AT_ONCE = 20_000_000
 """Interactions that are collected into sequences together."""

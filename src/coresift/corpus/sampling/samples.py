@@ -11,8 +11,8 @@ from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
 from coresift.corpus.sampling.histories import bound_of, with_counts_before, with_histories
 from coresift.corpus.sampling.negatives import negative_targets
-from coresift.corpus.sampling.splits import SPLITS
 from coresift.corpus.sampling.targets import RankingTargets, click_targets, held_out_targets, training_targets
+from coresift.storage import TRAIN
 
 SampleKind = RankingTargets | Literal["click"]
 
@@ -96,4 +96,4 @@ def _click_targets(counted: ir.Table, options: SampleOptions, n_items: int) -> i
 
 def _long_enough(targets: ir.Table, min_history: int) -> ir.Table:
     """Leave out training targets with too short a history."""
-    return targets.filter((targets["split"] != SPLITS["train"]) | (targets["n_history"] >= min_history))
+    return targets.filter((targets["split"] != TRAIN) | (targets["n_history"] >= min_history))

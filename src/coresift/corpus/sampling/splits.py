@@ -13,9 +13,7 @@ from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.numbering import with_number
 from coresift.corpus.engines.staging import SOURCE_ROW
 from coresift.corpus.spelling.values import moment
-
-SPLITS = {"train": 0, "valid": 1, "test": 2}
-"""Numbers of the splits."""
+from coresift.storage import SPLITS, TEST, TRAIN, VALID
 
 SplitMethod = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
 BY_USER = ("per_user_time", "leave_one_out")
@@ -43,12 +41,12 @@ def choose_split(method: SplitMethod, log: InteractionLog, engine: Engine) -> Sp
         method = "given" if has_split else "global_time"
     if method == "given" and not has_split:
         raise ValueError(
-            f"{log.source.label} has no column split with values, which ingestion.split = given needs: add it, or set "
+            f"{log.source.shown} has no column split with values, which ingestion.split = given needs: add it, or set "
             f"ingestion.split to global_time, per_user_time or leave_one_out."
         )
     if method in ("global_time", "temporal_cutoff") and log.order == "position":
         raise ValueError(
-            f"{log.source.label} has positions but no timestamps, so it cannot be split at one moment for all users: "
+            f"{log.source.shown} has positions but no timestamps, so it cannot be split at one moment for all users: "
             f"set ingestion.split to per_user_time or leave_one_out."
         )
     if method == "given":
@@ -64,7 +62,7 @@ def _check_given(log: InteractionLog, engine: Engine) -> None:
     if found:
         value = "no split" if found[0]["split"] is None else f"the split '{found[0]['split']}'"
         raise ValueError(
-            f"{log.source.label} has {value} in row {found[0][SOURCE_ROW]}, but only {', '.join(SPLITS)} are known: "
+            f"{log.source.shown} has {value} in row {found[0][SOURCE_ROW]}, but only {', '.join(SPLITS)} are known: "
             f"correct the column, or set ingestion.split to another method."
         )
 
@@ -129,7 +127,7 @@ def with_splits(rows: ir.Table, method: SplitMethod, engine: Engine, *, cutoffs:
         n_rows = rows.count().over(group_by="user_id")
         each = ibis.greatest(n_rows // _HELD_OUT, 1) if method == "per_user_time" else ibis.literal(1)
         parts = _last_parts(rows["position"], n_rows, each)
-        split = ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, SPLITS["train"], parts)
+        split = ibis.ifelse(n_rows < _SMALLEST_SPLIT_USER, TRAIN, parts)
     return rows.mutate(split=split.cast("int8"))
 
 
@@ -138,16 +136,16 @@ def _by_cutoffs(timestamp: ir.IntegerColumn, cutoffs: Cutoffs | None) -> ir.Inte
     if cutoffs is None:
         raise ValueError("ingestion.split = temporal_cutoff needs ingestion.valid_from and ingestion.test_from.")
     return ibis.cases(
-        (timestamp >= cutoffs.test_from, SPLITS["test"]),
-        (timestamp >= cutoffs.valid_from, SPLITS["valid"]),
-        else_=SPLITS["train"],
+        (timestamp >= cutoffs.test_from, TEST),
+        (timestamp >= cutoffs.valid_from, VALID),
+        else_=TRAIN,
     )
 
 
 def _last_parts(rank: ir.IntegerColumn, n_rows: ir.IntegerValue, n_each: ir.IntegerValue) -> ir.IntegerColumn:
     """Return test for the last ``n_each`` ranks, validation for as many before them, training for the rest."""
     return ibis.cases(
-        (rank >= n_rows - n_each, SPLITS["test"]),
-        (rank >= n_rows - 2 * n_each, SPLITS["valid"]),
-        else_=SPLITS["train"],
+        (rank >= n_rows - n_each, TEST),
+        (rank >= n_rows - 2 * n_each, VALID),
+        else_=TRAIN,
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
-from coresift.corpus.sampling.splits import SPLITS
+from coresift.storage import SPLITS, TEST, TRAIN
 
 RankingTargets = Literal["last", "sliding_window", "all_prefixes"]
 
@@ -21,7 +21,7 @@ def training_targets(counted: ir.Table, samples: RankingTargets, max_history: in
             the last of shorter sequences; ``all_prefixes``, every one.
         max_history: Length of the window.
     """
-    train = counted.filter(counted["split"] == SPLITS["train"])
+    train = counted.filter(counted["split"] == TRAIN)
     train = train.mutate(last_position=train["position"].max().over(group_by="user_id"))
     is_last = train["position"] == train["last_position"]
     wanted = {
@@ -35,7 +35,7 @@ def training_targets(counted: ir.Table, samples: RankingTargets, max_history: in
         "split",
         "timestamp",
         first_position=train["position"],
-        seen_until=ibis.literal(SPLITS["train"], "int8"),
+        seen_until=ibis.literal(TRAIN, "int8"),
         n_history=train["n_before_0"],
         targets=ibis.array([train["item_id"]]),
         label=ibis.literal(1, "int8"),
@@ -45,7 +45,7 @@ def training_targets(counted: ir.Table, samples: RankingTargets, max_history: in
 
 def held_out_targets(counted: ir.Table) -> ir.Table:
     """Return one row per user and held-out split, with all items of that split in order."""
-    rows = counted.filter(counted["split"] > SPLITS["train"])
+    rows = counted.filter(counted["split"] > TRAIN)
     in_order = ibis.struct({"position": rows["position"], "item_id": rows["item_id"]}).collect().sort()
     grouped = rows.group_by("user_id", "split").agg(
         timestamp=rows["timestamp"].min(),
@@ -56,7 +56,7 @@ def held_out_targets(counted: ir.Table) -> ir.Table:
     )
     # Before a user's first validation target lies no other, so that n_known would do for validation too: the two agree
     # even where splits interleave, because both count neither later splits nor what comes after the target.
-    is_test = grouped["split"] == SPLITS["test"]
+    is_test = grouped["split"] == TEST
     return grouped.select(
         "user_id",
         "split",

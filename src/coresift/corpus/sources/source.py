@@ -87,7 +87,7 @@ class Source:
         return self.path is None or _format(self) in ("parquet", "database")
 
     @property
-    def label(self) -> str:
+    def shown(self) -> str:
         """What messages call the source: its name, and its path if it has one."""
         return self.name if self.path is None else f"{self.name} ({masked(self.path)})"
 
@@ -133,7 +133,7 @@ def check_apart(source: Source, folder: Path, targets: Sequence[Path]) -> None:
     around = {parent for place in places for parent in place.parents}
     if output in places or not (places | around).isdisjoint(output / target.name for target in targets):
         raise ValueError(
-            f"{source.label} lies where ingestion writes ({folder}), so that it would be replaced: choose another "
+            f"{source.shown} lies where ingestion writes ({folder}), so that it would be replaced: choose another "
             f"output folder."
         )
 
@@ -149,12 +149,12 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         kind = "a table in memory" if source.path is None else f"a complete {_format(source)} file"
         raise ValueError(
-            f"{source.label} cannot be read as {kind}: replace it, or set its format ({reason})."
+            f"{source.shown} cannot be read as {kind}: replace it, or set its format ({reason})."
         ) from error
     except ValueError as error:
         if str(error).startswith(source.name):
             raise
-        raise ValueError(f"{source.label}: {error}") from error
+        raise ValueError(f"{source.shown}: {error}") from error
 
 
 def _parts(
@@ -177,7 +177,7 @@ def _parts(
     if kind == "parquet":
         parquet = [file for file in files if file.suffix == ".parquet"] or files
         if not parquet:
-            raise ValueError(f"{source.label} has no parquet files: put them into the folder itself, not below it.")
+            raise ValueError(f"{source.shown} has no parquet files: put them into the folder itself, not below it.")
         return [ParquetPart.at(file.path) for file in parquet]
     mapping = source.columns or {}
     wanted = [*(mapping.get(name, name) for name in (*required, *(optional or ()))), *mapping.values()]
@@ -199,7 +199,7 @@ def _files(source: Source) -> list[RawFile] | None:
     path = Path(local_path(location))
     if path.exists() or source.optional:
         return files_at(path) if path.exists() else None
-    raise ValueError(f"{source.label} does not exist or is not a file: check raw_dir and the name of the file.")
+    raise ValueError(f"{source.shown} does not exist or is not a file: check raw_dir and the name of the file.")
 
 
 def _staged(batches: Iterable[pa.RecordBatch], engine: Engine, *, sparse: bool = False) -> list[ParquetPart]:
@@ -233,7 +233,7 @@ def _require(names: Iterable[str], source: Source, tables: Sequence[Sequence[str
     missing = missing_columns(names, tables)
     if missing:
         raise ValueError(
-            f"{source.label} has no column {', '.join(missing)} (it has {listed(tables)}): {expected}; "
+            f"{source.shown} has no column {', '.join(missing)} (it has {listed(tables)}): {expected}; "
             f"rename its columns, or map them."
         )
 
@@ -243,7 +243,7 @@ def _format(source: Source) -> str:
     path = str(source.path)
     name = source.format or format_told_by(RawFile(Path(file_name(path) if is_url(path) else path)))
     if name not in FORMATS:
-        raise ValueError(f"{source.label} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
+        raise ValueError(f"{source.shown} is of unknown format: set its format to one of {', '.join(FORMATS)}.")
     return name
 
 

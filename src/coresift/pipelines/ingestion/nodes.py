@@ -26,8 +26,8 @@ def ingest_interactions(
 
     sources = (raw_interactions, raw_items, raw_users)
     options = IngestionOptions(**parameters.model_dump(), threads=threads.root, seed=seed.root)
-    labels = [source.label for source in sources]
-    folder = work_folder(data_dir.root, "ingestion", labels, parameters.model_dump(), seed.root)
+    names = [source.shown for source in sources]
+    folder = work_folder(data_dir.root, "ingestion", names, parameters.model_dump(), seed.root)
     report = ingest_to_files(*sources, folder, options)
     return (
         folder / "interactions.parquet",
