@@ -258,7 +258,8 @@ def test_clear_errors(base_model, prompts, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must not be negative"):
         fine_tune(fresh(base_model), prompts, coreset=coreset_of([1, 2], [2.0, -1.0]), work_folder=tmp_path)
     broken = fresh(base_model)
-    monkeypatch.setattr(broken, "training_loss", lambda model, batch, draws: broken.sample_loss(model, batch) / 0.0)
+    loss = broken.training_loss
+    monkeypatch.setattr(broken, "training_loss", lambda *given: loss(*given) / 0.0)
     with pytest.raises(ValueError, match=r"diverged.*learning_rate"):
         fine_tune(broken, prompts, coreset=None, work_folder=tmp_path, options=OPTIONS)
 
