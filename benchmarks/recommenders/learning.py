@@ -29,7 +29,7 @@ from benchmarks.shapes import EVERY_LINEAR
 from coresift.evaluation import most_popular, predict_by_rates, predictions_of
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import bootstrap_mean, click_log_losses, click_metrics, paired_bootstrap, ranking_metrics
-from coresift.recommenders import AdapterOptions, LanguageModelRecommender, build_recommender, with_histories
+from coresift.recommenders import AdapterOptions, Recommender, build_recommender, with_histories
 from coresift.storage import TRAIN, fingerprint
 
 K = 50
@@ -144,9 +144,9 @@ def trained(bench: Bench, corpus: Corpus, case: Case, seed: int, shared: dict[st
     return finished.folder, json.loads(took.read_text(encoding="utf-8"))
 
 
-def figures(recommender: LanguageModelRecommender, test: pa.Table, prompts: pa.Table) -> np.ndarray:
+def figures(recommender: Recommender, test: pa.Table, prompts: pa.Table) -> np.ndarray:
     """Recall@10 and ndcg@10 of every user (U, 2), or minus log loss and probability of every impression (N, 2)."""
-    if recommender.name == "yes_no":
+    if recommender.predicts_clicks:
         return of_clicks(recommender.click_probabilities(prompts).numpy(), test)
     ids, _ = recommender.rank(prompts, K, test["history"].combine_chunks())
     return of_lists(ids, test)

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import MISSING
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from typing_extensions import Doc
 
 from coresift.options import declared_options
+from coresift.personalization.mixture_options import SET_ELSEWHERE, RecLoraConfig
+from coresift.recommenders.options import AdapterOptions, RecommenderOptions
+from coresift.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDER_OPTIONS, recommender_options
+from coresift.typing import Table
+
+if TYPE_CHECKING:
+    from coresift.personalization import SampleStates
+    from coresift.recommenders import RecommenderInputs
 
 
 class StrictParameters(BaseModel):
@@ -61,6 +70,12 @@ def parameters_of(declaration: type, *, name: str, leave_out: Collection[str] = 
     return create_model(name, __base__=StrictParameters, __doc__=summary, **model_fields)
 
 
+def section_of(declaration: type) -> tuple[type[StrictParameters], Any]:
+    """Return a section of parameters as a field: the model of a declaration, which is its own default."""
+    model = parameters_of(declaration, name=declaration.__name__.replace("Options", "Parameters"))
+    return model, Field(model(), description=model.__doc__)
+
+
 class Device(RootModel[Literal["auto", "cpu", "cuda", "mps"]]):
     """Where tensors are computed; ``auto`` takes the fastest device present."""
 
@@ -106,87 +121,55 @@ class RawDirectory(RootModel[Annotated[str, Field(min_length=1)]]):
     model_config = ConfigDict(frozen=True)
 
 
-class DenseParameters(StrictParameters):
-    """The dense recommender: prompt and items as vectors."""
-
-    pooling: Literal["mean", "last"] = Field("mean", description="Which token vectors become the embedding.")
-    temperature: float = Field(0.05, gt=0, description="Divides the cosine similarities in the softmax.")
-    negatives: int = Field(128, ge=0, description="Random items per training step beside the in-batch targets.")
-    history_share: float = Field(0.4, ge=0, le=1, description="Share of the history's items in what a prompt ranks by.")
-    history_decay: float = Field(0.75, gt=0, le=1, description="Weight of an older item, relative to the next newer.")
-
-
-class TitleGenerationParameters(StrictParameters):
-    """The generative recommender: the model writes the next title."""
-
-    decoding: Literal["grounding", "trie", "likelihood"] = Field(
-        "grounding", description="Nearest titles to a free text, catalogue titles only, or every title scored exactly."
-    )
-    beams: int = Field(4, ge=1, description="Texts kept while writing; trie lists as many titles at most.")
-    loss_on: Literal["response", "all"] = Field("response", description="Tokens that are learnt.")
-    popularity_weight: float = Field(0.0, ge=0, description="Lets popular items come nearer in grounding; 0: no.")
+_SECTIONS: dict[str, Any] = {
+    "name": (
+        Literal[tuple(RECOMMENDER_OPTIONS)],
+        Field(DEFAULT_RECOMMENDER, description="Which recommender; only its own section is used."),
+    ),
+    **{name: section_of(declaration) for name, declaration in RECOMMENDER_OPTIONS.items()},
+}
 
 
-class SemanticIdParameters(StrictParameters):
-    """The recommender on codes of items, a small encoder-decoder."""
-
-    beams: int = Field(50, ge=1, description="Fewest sequences kept while writing.")
-    history_length: int = Field(20, ge=1, description="Latest items of a history that are read.")
-    tuning: Literal["full", "lora"] = Field("full", description="All weights, or an adapter on random ones.")
-    width: int = Field(128, ge=8, description="Length of a token's vector, a multiple of n_heads.")
-    n_layers: int = Field(2, ge=1, description="Layers of the encoder and of the decoder.")
-    n_heads: int = Field(4, ge=1, description="Attention heads.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Share of activations dropped while training.")
-
-
-class YesNoParameters(StrictParameters):
-    """The click recommender: will the user like the item, yes or no."""
-
-    answers: tuple[str, str] = Field(("Yes", "No"), description="Positive and negative answer, one token each.")
-    pooling: Literal["mean", "last"] = Field("mean", description="Which token states an encoder's answer reads.")
-
-
-class RecommenderParameters(StrictParameters):
+class RecommenderParameters(create_model("_RecommenderSections", __base__=StrictParameters, **_SECTIONS)):  # type: ignore[misc] # a section per declaration
     """How the language model recommends; shared by prompting, attribution, fine-tuning and evaluation."""
 
-    name: Literal["title_generation", "yes_no", "semantic_id", "dense"] = Field(
-        "dense", description="Which recommender; only its own section is used."
-    )
-    semantic_id: SemanticIdParameters = Field(SemanticIdParameters(), description="Codes of the next item.")
-    title_generation: TitleGenerationParameters = Field(TitleGenerationParameters(), description="The next title.")
-    dense: DenseParameters = Field(DenseParameters(), description="Nearest items to the prompt.")
-    yes_no: YesNoParameters = Field(YesNoParameters(), description="Click prediction.")
+    @property
+    def options(self) -> RecommenderOptions:
+        """The options of the chosen recommender."""
+        values = self.model_dump()
+        return recommender_options(values["name"], **values[values["name"]])
 
-    def options(self) -> dict[str, Any]:
-        """Return the chosen name and its own options, as ``build_recommender`` takes them."""
-        return {"name": self.name, **getattr(self, self.name).model_dump()}
+    def inputs(
+        self,
+        base_model: Path,
+        items: Table,
+        semantic_ids: Table,
+        *,
+        device: Device,
+        dtype: Dtype,
+        seed: Seed,
+    ) -> RecommenderInputs[Any]:
+        """Return what every stage builds the chosen recommender from; see ``RecommenderInputs``."""
+        from coresift.recommenders import RecommenderInputs
+
+        return RecommenderInputs(
+            self.options, base_model, items, semantic_ids, device=device.root, dtype=dtype.root, random_state=seed.root
+        )
 
 
-class AdapterParameters(StrictParameters):
+class AdapterParameters(parameters_of(AdapterOptions, name="AdapterSection", leave_out={"mixture"})):  # type: ignore[misc] # its declaration
     """The LoRA adapter; shared by attribution and fine-tuning."""
 
-    r: int = Field(8, ge=1, description="Rank of each adapter.")
-    alpha: int = Field(16, ge=1, description="Scale: the update is multiplied by alpha / r.")
-    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout on the adapter's input while training.")
-    targets: list[str] | None = Field(
-        None, description="Names of the adapted Linear layers; null takes the query and value projections."
-    )
-    use_rslora: bool = Field(False, description="Scale by alpha / sqrt(r) instead (rsLoRA).")
-    use_dora: bool = Field(False, description="Decompose weights into direction and magnitude (DoRA).")
+    def options(self, mixture: RecLoraConfig | None = None) -> AdapterOptions:
+        """Return the adapter, mixed per user where a mixture is given."""
+        return AdapterOptions(**self.model_dump(), mixture=mixture)
 
 
-class PersonalizationParameters(StrictParameters):
+class PersonalizationParameters(parameters_of(RecLoraConfig, name="MixtureSection", leave_out=SET_ELSEWHERE)):  # type: ignore[misc] # its declaration
     """A mixture of adapters per user (RecLoRA); rank, scale and targets of each are those of ``adapter``."""
 
     enabled: bool = Field(False, description="Mix a bank of adapters by the surrogate's state of each user.")
-    n_adapters: int = Field(4, ge=1, description="Adapters of the bank.")
-    mix: Literal["output", "weight"] = Field("output", description="Add outputs, or mix the matrices first.")
-    square_root: bool = Field(False, description="Mix by the square roots of the shares.")
-    gate: Literal["per_module", "shared_trunk", "shared"] = Field(
-        "shared_trunk", description="Networks per adapted layer, one with a head per layer, or the same shares."
-    )
-    gate_hidden: int = Field(64, ge=0, description="Hidden units of a gate; 0: one Linear layer, as in iLoRA.")
-    gate_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on the hidden units while training.")
-    gate_rate: float = Field(5.0, gt=0, description="The gates' learning rate, times that of the bank.")
-    temperature: float = Field(1.0, gt=0, description="Divides the gate's logits at the start.")
-    learn_temperature: bool = Field(True, description="Whether training may change the temperature.")
+
+    def mixture(self, states: SampleStates | None) -> RecLoraConfig | None:
+        """Return the mixture whose gates read these states; None where there are none."""
+        return RecLoraConfig.for_states(states, **self.model_dump(exclude={"enabled"})) if states is not None else None

@@ -51,8 +51,7 @@ def samples() -> pa.Table:
 class Clicker:
     """Knows the label, with some noise."""
 
-    name, model, states, device = "yes_no", None, None, torch.device("cpu")
-    rows = batches = training_loss = sample_loss = save = save_merged = len
+    predicts_clicks = True
 
     def __init__(self, samples: pa.Table) -> None:
         self.label = torch.tensor(samples["label"].to_pylist()).float()

@@ -29,8 +29,7 @@ VECTORS = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.5, 0.6], [1.0,
 class FixedRecommender:
     """Ranks by fixed prompt vectors, in the order of the prompts it is given."""
 
-    name, model, states, device = "fixed", None, None, torch.device("cpu")
-    rows = batches = training_loss = sample_loss = save = save_merged = len
+    predicts_clicks = scores_items = False
 
     def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         rows = torch.tensor(prompts["sample_id"].to_pylist())
@@ -40,6 +39,7 @@ class FixedRecommender:
 class ScoringRecommender(FixedRecommender):
     """Also gives the scores themselves."""
 
+    scores_items = True
     histories: list[list[int]]
 
     def item_logits(self, prompts: pa.Table):

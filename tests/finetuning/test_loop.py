@@ -250,7 +250,7 @@ def test_other_kinds_of_lora_train_and_load(base_model, prompts, tmp_path, kind)
     torch.testing.assert_close(loaded.prompt_vectors(watched), recommender.prompt_vectors(watched))
 
 
-def test_clear_errors(base_model, prompts, tmp_path):
+def test_clear_errors(base_model, prompts, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="selection pipeline again"):
         fine_tune(fresh(base_model), prompts, coreset=coreset_of([50], [1.0]), work_folder=tmp_path)
     with pytest.raises(ValueError, match="no sample to train on"):
@@ -258,7 +258,8 @@ def test_clear_errors(base_model, prompts, tmp_path):
     with pytest.raises(ValueError, match="must not be negative"):
         fine_tune(fresh(base_model), prompts, coreset=coreset_of([1, 2], [2.0, -1.0]), work_folder=tmp_path)
     broken = fresh(base_model)
-    broken.temperature = 0.0
+    loss = broken.training_loss
+    monkeypatch.setattr(broken, "training_loss", lambda *given: loss(*given) / 0.0)
     with pytest.raises(ValueError, match=r"diverged.*learning_rate"):
         fine_tune(broken, prompts, coreset=None, work_folder=tmp_path, options=OPTIONS)
 

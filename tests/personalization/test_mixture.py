@@ -249,7 +249,7 @@ def test_clear_errors():
         RecLoraConfig(mix="both")
     with pytest.raises(ValueError, match="gate is 'all': use one of per_module"):
         RecLoraConfig(gate="all")
-    with pytest.raises(ValueError, match="n_adapters is 0"):
+    with pytest.raises(ValueError, match="n_adapters is 0: it must be at least 1"):
         RecLoraConfig(n_adapters=0)
-    with pytest.raises(ValueError, match="temperature is 0: use a positive"):
+    with pytest.raises(ValueError, match="temperature is 0: it must be above 0"):
         RecLoraConfig(temperature=0)

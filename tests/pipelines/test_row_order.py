@@ -20,12 +20,12 @@ from coresift.evaluation import (
     rank_surrogate_with_prior,
 )
 from coresift.foundation import SemanticIdOptions, learn_semantic_ids
-from coresift.parameters import Seed, Threads
+from coresift.parameters import RecommenderParameters, Seed, Threads
 from coresift.personalization import SampleStates
 from coresift.pipelines.prompting.nodes import render_prompts
 from coresift.pipelines.surrogate.nodes import train_surrogate_model
 from coresift.prompting.histories import ItemFields
-from coresift.recommenders.ingredients import Given
+from coresift.recommenders import CodeModelOptions, RecommenderInputs
 from coresift.recommenders.semantic_id.rows import CodeVocabulary
 from coresift.selection import assemble_pool
 from coresift.storage import Tensors
@@ -126,7 +126,7 @@ def test_semantic_ids_and_what_is_learnt_from_item_texts():
     other = shuffled_table(table)
     assert (CodeVocabulary(other).tokens == CodeVocabulary(table).tokens).all()
     items = pa.table({"item_id": pa.array(range(N_ITEMS), pa.int32())})
-    given = Given(None, items, torch.float32, 0, semantic_ids=other)
+    given = RecommenderInputs(CodeModelOptions(), None, items, other)
     assert given.known_semantic_ids["codes"].equals(table["codes"])
 
 
@@ -149,8 +149,8 @@ def test_text_vectors_that_the_surrogate_and_the_prompts_read(monkeypatch, tmp_p
     monkeypatch.setattr("coresift.prompting.check_labels", lambda *_, **__: None)
     monkeypatch.setattr("coresift.foundation.load_tokenizer", lambda _: None)
     items = pa.table({"item_id": pa.array(range(N_ITEMS), pa.int32())})
-    other, options = shuffled(VECTORS, ITEM_ORDER), SimpleNamespace(model_dump=lambda **_: {}, name="dense")
-    options.training_options, options.templates, options.root, options.model = dict, options, 0, "sasrec"
+    other, options = shuffled(VECTORS, ITEM_ORDER), SimpleNamespace(model_dump=lambda **_: {}, model="sasrec")
+    options.training_options, options.templates, options.root = dict, options, 0
     monkeypatch.setattr("coresift.prompting.PromptTemplates", lambda: None)
     with pytest.raises(InterruptedError):
         train_surrogate_model(
@@ -166,6 +166,6 @@ def test_text_vectors_that_the_surrogate_and_the_prompts_read(monkeypatch, tmp_p
             data_dir=None,
         )
     with pytest.raises(InterruptedError):
-        render_prompts(None, items, None, tmp_path, other, parameters=options, recommender=options)
+        render_prompts(None, items, None, tmp_path, other, parameters=options, recommender=RecommenderParameters())
     assert all(torch.equal(vectors, VECTORS["vector"]) for vectors in received)
     assert len(received) == 2

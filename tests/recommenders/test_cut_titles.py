@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 import torch
@@ -94,7 +96,7 @@ def test_a_cut_title_that_is_known_by_heart_stands_first_in_every_way(base):
         loss.backward()
         optimizer.step()
     for decoding in ("likelihood", "trie", "grounding"):
-        tuned.decoding = decoding
+        tuned.options = replace(tuned.options, decoding=decoding)
         ids, scores = tuned.rank(prompts.slice(0, 2), 3)
         assert ids.tolist() == [ALIKE, ALIKE], decoding
     torch.testing.assert_close(scores, torch.zeros(2, 3), atol=1e-2, rtol=0)

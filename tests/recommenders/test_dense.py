@@ -7,7 +7,12 @@ import torch
 from recommender_cases import TITLES, items_table, prompts_table, small_base_model, small_body, small_tokenizer
 
 from coresift.attribution import gradient_norms
-from coresift.recommenders import AdapterOptions, DenseRecommender, build_recommender
+from coresift.recommenders import AdapterOptions, DenseOptions, DenseRecommender, build_recommender
+
+
+def dense(body, random_state=0, **options):
+    given = {"base_name": "tiny", "options": DenseOptions(**options), "random_state": random_state}
+    return DenseRecommender(body, small_tokenizer(), TITLES, **given)
 
 
 def adapted(kind="llama", **options):
@@ -18,13 +23,13 @@ def adapted(kind="llama", **options):
         for name, parameter in body.named_parameters():
             if "lora_B" in name:
                 parameter.normal_(std=0.3)
-    return DenseRecommender(body, small_tokenizer(), TITLES, base_name="tiny", **options)
+    return dense(body, **options)
 
 
 @pytest.mark.parametrize("kind", ["llama", "bert"])
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 def test_vectors_do_not_depend_on_batch_or_padding(kind, pooling):
-    recommender = DenseRecommender(small_body(kind), small_tokenizer(), TITLES, base_name="tiny", pooling=pooling)
+    recommender = dense(small_body(kind), pooling=pooling)
     tokens = recommender.rows(prompts_table(9)).tokens
     together = recommender.encode(tokens, description="", batch_size=9)
     alone = recommender.encode(tokens, description="", batch_size=1)
@@ -175,6 +180,7 @@ def test_clear_errors(tmp_path):
         build_recommender("dense", base_model=base, items=items_table().slice(1))
     with pytest.raises(ValueError, match="bears no adapter"):
         build_recommender("dense", base_model=base, items=items_table()).save(tmp_path)
-    with pytest.raises(ValueError, match="mean, last"):
-        recommender = build_recommender("dense", base_model=base, items=items_table(), pooling="max")
-        recommender.item_vectors()
+    with pytest.raises(ValueError, match=r"recommender\.dense\.pooling is 'max': use one of mean, last"):
+        build_recommender("dense", base_model=base, items=items_table(), pooling="max")
+    with pytest.raises(ValueError, match="ranks items and predicts no clicks"):
+        build_recommender("dense", base_model=base, items=items_table()).click_probabilities(prompts_table(2))

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from coresift.recommenders.adapters import attach_adapter, merged_model
-from coresift.recommenders.protocol import AdapterOptions
+from coresift.recommenders.options import AdapterOptions
 
 BODY = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 

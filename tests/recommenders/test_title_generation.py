@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,7 +10,7 @@ from recommender_cases import END, TITLES, items_table, prompts_table, small_bas
 
 from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
-from coresift.recommenders import AdapterOptions, RankingRecommender, build_recommender
+from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.recommenders.title_generation.likelihood import CatalogueLikelihood
 from coresift.recommenders.writing.constrained_beams import best_sequences
 from coresift.recommenders.writing.token_trie import TokenTrie
@@ -205,10 +207,11 @@ def test_training_learns_and_the_adapter_ranks_the_same_after_saving(base, tmp_p
     tuned = fine_tune(recommender, prompts, coreset=None, work_folder=tmp_path, options=training)
     assert hits(recommender) > before
     for decoding in ("grounding", "trie", "likelihood"):
-        recommender.decoding = decoding
+        recommender.options = replace(recommender.options, decoding=decoding)
         loaded = built(base, adapter_folder=tuned.folder, decoding=decoding, beams=6)
         assert torch.equal(loaded.rank(watched, 6)[0], recommender.rank(watched, 6)[0])
-    assert isinstance(loaded, RankingRecommender)
+    with pytest.raises(ValueError, match="title_generation has no score for every item"):
+        loaded.item_logits(watched)
 
 
 def test_clear_errors(base, tmp_path):

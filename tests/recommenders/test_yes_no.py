@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
 from coresift.ranking import click_metrics
-from coresift.recommenders import AdapterOptions, ClickRecommender, RankingRecommender, build_recommender
+from coresift.recommenders import AdapterOptions, build_recommender
 from coresift.recommenders.answers import answer_tokens
 
 KINDS = ["llama", "bert"]
@@ -105,8 +105,9 @@ def test_stock_peft_reads_a_decoder_s_adapter(bases, tmp_path):
 
 def test_it_predicts_clicks_and_ranks_nothing(bases):
     recommender = built(bases["llama"])
-    assert isinstance(recommender, ClickRecommender)
-    assert not isinstance(recommender, RankingRecommender)
+    assert recommender.options.predicts_clicks
+    with pytest.raises(ValueError, match="recommender yes_no predicts clicks and ranks nothing"):
+        recommender.rank(clicks_table(2), 3)
 
 
 def test_clear_errors(bases, tmp_path):

@@ -8,7 +8,7 @@ from coresift.doors import opened_when_used
 
 if TYPE_CHECKING:
     from coresift.attribution.gradient_measurement import measure_gradients, no_gradients
-    from coresift.attribution.influence import InfluenceResult, influence_scores
+    from coresift.attribution.influence import InfluenceResult, influence_scores, surrogate_influence
     from coresift.attribution.lora_gradients import gradient_features, gradient_norms
     from coresift.attribution.options import (
         EmbeddingOptions,
@@ -37,4 +37,5 @@ __all__ = [
     "measure_gradients",
     "no_gradients",
     "sample_embeddings",
+    "surrogate_influence",
 ]

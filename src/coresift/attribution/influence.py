@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +15,8 @@ from coresift.attribution.curvature import SOLVERS, Curvature
 from coresift.attribution.linear_gradients import Batches, HeldCalls, LinearProblem, mean_gradient, sample_products
 from coresift.attribution.loss_batches import RepeatableBatches, SampleLoss
 from coresift.attribution.options import InfluenceOptions
+from coresift.storage import TRAIN, VALID
+from coresift.surrogate import Surrogate, influence_batches, sample_losses
 
 logger = logging.getLogger(__name__)
 
@@ -74,3 +79,35 @@ def influence_scores(
     logger.info("Influence on %s: damping %.3g, relative residual %.1e.", module_name, matrix.damping, residual)
     scores = [sample_products(calls, solution).float().cpu() for calls in gradients]
     return InfluenceResult(torch.cat(scores) if scores else torch.empty(0), residual, matrix.damping)
+
+
+def surrogate_influence(
+    model: Surrogate, samples: pa.Table, users: pa.Table, options: InfluenceOptions
+) -> dict[str, Tensor]:
+    """Score every training sample by its influence on the surrogate's loss; see :func:`influence_scores`.
+
+    Args:
+        model: The surrogate.
+        samples: Table ``samples``.
+        users: Table ``users``.
+        options: Layer, target, losses and solver.
+
+    Returns:
+        ``sample_id`` (N,) int64, ascending, and ``influence`` (N,) float32.
+    """
+    by_length = samples.take(pc.array_sort_indices(pc.list_value_length(samples["history"])))
+    batches_of = partial(influence_batches, model, by_length, users, options.batch_size, scored=options.scored)
+    batches = batches_of(TRAIN)
+    result = influence_scores(
+        model,
+        options.module or model.influence_module,
+        batches,
+        batches if options.target == "train" else batches_of(VALID),
+        sample_losses,
+        curvature=options.curvature,
+        damping=options.damping,
+        solver=options.solver,
+    )
+    sample_id = torch.tensor(batches.samples["sample_id"].to_numpy(), dtype=torch.int64)
+    order = sample_id.argsort()
+    return {"sample_id": sample_id[order], "influence": result.scores[order]}

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
         rankings_table,
     )
     from coresift.evaluation.methods import METHODS, rank_baselines, rank_recommender, rank_surrogate
-    from coresift.evaluation.model_outputs import ModelOutputs, outputs_of
+    from coresift.evaluation.model_outputs import (
+        ModelOutputs,
+        TunedOutputs,
+        baseline_predictions,
+        baseline_rankings,
+        outputs_of,
+        outputs_of_tuned,
+    )
     from coresift.evaluation.options import EvaluationOptions
     from coresift.evaluation.plots import plot_intervals
     from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, prior_tuning
@@ -46,6 +53,9 @@ __all__ = [
     "PopularityPrior",
     "PriorTuning",
     "SurrogateScores",
+    "TunedOutputs",
+    "baseline_predictions",
+    "baseline_rankings",
     "bootstrap_mean",
     "click_metrics",
     "combine_rankings",
@@ -62,6 +72,7 @@ __all__ = [
     "metrics_summary_lines",
     "most_popular",
     "outputs_of",
+    "outputs_of_tuned",
     "paired_bootstrap",
     "plot_intervals",
     "popular_recently",

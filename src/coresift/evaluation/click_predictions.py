@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from torch import Tensor
 
 from coresift.evaluation.methods import rows_of_prompts, samples_to_test, surrogate_states_of
-from coresift.recommenders import ClickRecommender
+from coresift.recommenders import Recommender
 from coresift.storage import SCHEMAS, TRAIN, empty_table
 from coresift.surrogate import Din, Surrogate, surrogate_fingerprint
 
@@ -16,7 +16,7 @@ PRIOR_IMPRESSIONS = 5.0
 """Impressions at the overall rate that are added to those of every item or user."""
 
 
-def predict_clicks(recommender: ClickRecommender, prompts: pa.Table, samples: pa.Table, *, method: str) -> pa.Table:
+def predict_clicks(recommender: Recommender, prompts: pa.Table, samples: pa.Table, *, method: str) -> pa.Table:
     """Predict every test impression with a language model.
 
     Returns:

@@ -17,7 +17,7 @@ from coresift.evaluation.baselines import item_knn, most_popular, popular_recent
 from coresift.evaluation.masked_lists import method_rankings_of, rank_in_groups, rankings_table
 from coresift.evaluation.options import EvaluationOptions
 from coresift.ranking import top_items
-from coresift.recommenders import RankingRecommender, Recommender, with_histories
+from coresift.recommenders import Recommender, with_histories
 from coresift.storage import TEST, rows_of, rows_of_items
 from coresift.surrogate import OF_IMPRESSIONS
 
@@ -60,8 +60,6 @@ def rank_recommender(
     Raises:
         ValueError: The recommender ranks nothing, or a test sample has no prompt.
     """
-    if not isinstance(recommender, RankingRecommender):
-        raise ValueError(f"recommender {recommender.name} predicts clicks and ranks nothing: run it on click samples.")
     users = samples_to_test(samples)
     chosen = prompts_with_histories(users, prompts)
     logger.info("Ranking the catalogue for %d test users: %s.", users.num_rows, method)

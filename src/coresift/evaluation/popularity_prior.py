@@ -8,9 +8,7 @@ window as the second, the sum is a posterior up to a constant.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +17,10 @@ import torch
 from torch import Tensor
 
 from coresift.ranking import ranking_metrics, remove_seen_targets, top_items_from
+from coresift.recommenders import ScoreBlock
 from coresift.storage import VALID
 
 logger = logging.getLogger(__name__)
-
-ScoreBlock: TypeAlias = Callable[[slice], Tensor]
-"""Maps a slice of users to their logits (b, M); item id = column."""
 
 CHOSEN_BY, LIST_LENGTH = "ndcg@20", 20
 """The metric that weight and smoothing are chosen by, and the length of the lists it needs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -22,26 +22,15 @@ from coresift.evaluation.methods import (
     surrogate_items,
     surrogate_states_of,
 )
-from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning, ScoreBlock
+from coresift.evaluation.popularity_prior import PopularityPrior, PriorTuning
 from coresift.evaluation.summary import PRIOR_SUFFIX, SURROGATE_SUFFIX
 from coresift.ranking import top_items_from
-from coresift.recommenders import Recommender
+from coresift.recommenders import Recommender, ScoreBlock
 
 logger = logging.getLogger(__name__)
 
 Chosen: TypeAlias = list[dict[str, Any]]
 """One entry per method with a prior: its name, the terms chosen, and on how many validation users."""
-
-
-@runtime_checkable
-class ItemScorer(Protocol):
-    """A recommender that scores every item, so that other terms can be added to its scores."""
-
-    def item_logits(self, prompts: pa.Table) -> ScoreBlock:
-        """Return what maps a slice of the prompts to logits (b, M): similarity divided by the temperature.
-
-        Prompts come with a ``history`` column, as for ``rank``.
-        """
 
 
 def rank_with_priors(
@@ -70,7 +59,7 @@ def rank_with_priors(
     Returns:
         The table method, masked, sample_id, items, scores, and the terms chosen.
     """
-    if tuning is None or not isinstance(recommender, ItemScorer):
+    if tuning is None or not recommender.scores_items:
         return rank_recommender(recommender, prompts, samples, method=method, k=k), []
     users = samples_to_test(samples)
     logger.info("Ranking the catalogue for %d test users, bare and with priors: %s.", len(users), method)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
@@ -17,8 +18,8 @@ from coresift.finetuning.chosen_prompts import training_prompts, validation_prom
 from coresift.finetuning.global_state import global_random_state, quiet_transformers
 from coresift.finetuning.options import FineTuningOptions
 from coresift.finetuning.recommender_trainer import RecommenderTrainer
-from coresift.personalization import RecLoraModel
-from coresift.recommenders import Batch, Recommender
+from coresift.personalization import RecLoraModel, SampleStates
+from coresift.recommenders import AdapterOptions, Batch, Recommender, RecommenderInputs, recommender_of
 from coresift.storage import atomic_folder, disk_errors_named, owned_folder
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,37 @@ class FineTuned:
 
     folder: Path
     log: list[LogEntry]
+
+
+def tune_adapter(
+    inputs: RecommenderInputs[Any],
+    adapter: AdapterOptions,
+    prompts: pa.Table,
+    *,
+    coreset: pa.Table | None,
+    work_folder: Path,
+    states: SampleStates | None = None,
+    options: FineTuningOptions | None = None,
+) -> FineTuned:
+    """Build a recommender with a fresh adapter and tune it; see :func:`fine_tune`.
+
+    Args:
+        inputs: What the recommender is built from; its seed is that of training too.
+        adapter: Options of the adapter.
+        prompts: Table ``prompts``, with a ``history`` column.
+        coreset: Table ``coreset``; None trains on all training samples.
+        work_folder: Folder for checkpoints and the result, the same for equal inputs and for them only.
+        states: The surrogate's states, which a personalised adapter reads.
+        options: Settings of the loop.
+    """
+    return fine_tune(
+        recommender_of(inputs, adapter=adapter, states=states),
+        prompts,
+        coreset=coreset,
+        work_folder=work_folder,
+        options=options,
+        random_state=inputs.random_state,
+    )
 
 
 def fine_tune(

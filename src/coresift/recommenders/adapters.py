@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from coresift.personalization import RecLoraConfig, attach_reclora, is_reclora, load_reclora
 from coresift.recommenders.answers import ANSWER_HEAD, has_answer_head
-from coresift.recommenders.protocol import AdapterOptions
+from coresift.recommenders.options import AdapterOptions
 from coresift.storage import fingerprint
 
 QUERY_AND_VALUE = (("q_proj", "v_proj"), ("query", "value"), ("q", "v"), ("q_lin", "v_lin"), ("Wqkv",), ("c_attn",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.compute import in_shrinking_batches, progress_bar
-from coresift.recommenders.protocol import Batch, TrainingRows
 from coresift.recommenders.tokens import RaggedIntegers
+
+Batch: TypeAlias = dict[str, Tensor]
+"""Tensors of B samples; ``input_ids`` and ``attention_mask`` are (B, T), ``weight`` is (B,)."""
+
+
+class TrainingRows(Protocol):
+    """Samples that a data loader can fetch batch by batch."""
+
+    @property
+    def lengths(self) -> NDArray:
+        """Tokens of every sample (N,), for grouping by length."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """The samples at ``indices`` as one padded batch."""
 
 
 class SampleRows(torch.utils.data.Dataset[Batch]):

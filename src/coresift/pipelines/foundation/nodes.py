@@ -53,6 +53,6 @@ def embed_item_texts(
         device=device.root,
         dtype=dtype.root,
     )
-    if recommender.name != "semantic_id":
+    if not recommender.options.reads_semantic_ids:
         return vectors, empty_table("semantic_ids")
     return vectors, learn_semantic_ids(vectors, options=parameters.semantic_ids, random_state=seed.root)

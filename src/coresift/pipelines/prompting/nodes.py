@@ -24,10 +24,10 @@ def render_prompts(
     from coresift.foundation import load_tokenizer
     from coresift.storage import rows_of_items
 
-    prompting.check_labels(samples, predicts_clicks=recommender.name == "yes_no")
+    answers = recommender.options.click_answers
+    prompting.check_labels(samples, predicts_clicks=answers is not None)
     templates: prompting.PromptTemplates | prompting.ClickTemplates
-    if recommender.name == "yes_no":
-        answers = recommender.yes_no.answers
+    if answers is not None:
         templates = prompting.ClickTemplates(**parameters.click_templates.model_dump(), answers=answers)
     else:
         templates = parameters.templates

@@ -6,8 +6,7 @@ softmax; for ranking, the history's item vectors are mixed into the prompt's. It
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +17,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from coresift.ranking import top_items
 from coresift.recommenders.adapters import weights_fingerprint
-from coresift.recommenders.batches import in_length_order
+from coresift.recommenders.batches import Batch, in_length_order
+from coresift.recommenders.contract import Recommender, ScoreBlock, evaluating
 from coresift.recommenders.dense.history_vectors import with_history_vectors
+from coresift.recommenders.dense.options import DenseOptions
 from coresift.recommenders.dense.rows import DenseRows
 from coresift.recommenders.dense.sampled_softmax import in_history, sampled_softmax
-from coresift.recommenders.ingredients import Parts
-from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
+from coresift.recommenders.inputs import LoadedModel, RecommenderInputs
 from coresift.recommenders.pooling import pooled_unit_vectors
-from coresift.recommenders.protocol import Batch
 from coresift.recommenders.tokens import RaggedIntegers
 
 ITEM_TOKENS = 64
@@ -38,7 +37,7 @@ FIXED_NEGATIVES_SEED = 7919
 """Stream of the fixed negatives, apart from those of training."""
 
 
-class DenseRecommender(LanguageModelRecommender):
+class DenseRecommender(Recommender[DenseOptions]):
     """Rank items by the cosine of their text's embedding with the prompt's.
 
     Args:
@@ -46,13 +45,7 @@ class DenseRecommender(LanguageModelRecommender):
         tokenizer: Its tokenizer.
         item_texts: Text of every item; row = item id.
         base_name: Hub id or fingerprint of the base model.
-        pooling: ``mean`` or ``last`` token.
-        temperature: Divides the cosines in the softmax.
-        negatives: Random items of a training step beside the in-batch targets; as many are fixed for
-            ``sample_loss``.
-        history_share: Share of the history's items, as embedded, in the vector that a prompt is ranked with, 0 to 1;
-            training reads prompts alone.
-        history_decay: Weight of every item of the history, relative to the next newer one.
+        options: Those of the recommender; None takes the defaults.
         dtype: Precision of the model's products; vectors and losses stay float32.
         random_state: Seed of the fixed negatives.
 
@@ -60,7 +53,8 @@ class DenseRecommender(LanguageModelRecommender):
         ValueError: If the model is an encoder-decoder, which has no single embedding.
     """
 
-    name = "dense"
+    declared = DenseOptions
+    scores_items = True
     bound_options: ClassVar[tuple[str, ...]] = ("pooling",)
 
     def __init__(
@@ -70,22 +64,14 @@ class DenseRecommender(LanguageModelRecommender):
         item_texts: list[str],
         *,
         base_name: str,
-        pooling: str = "mean",
-        temperature: float = 0.05,
-        negatives: int = 128,
-        history_share: float = 0.4,
-        history_decay: float = 0.75,
+        options: DenseOptions | None = None,
         dtype: torch.dtype = torch.float32,
         random_state: int = 0,
     ) -> None:
         if model.config.is_encoder_decoder:
             raise ValueError("foundation.model: the dense recommender takes an encoder or a decoder, not both in one")
-        super().__init__(model, tokenizer, base_name=base_name, dtype=dtype)
-        self.pooling = pooling
-        self.temperature = temperature
-        self.n_negatives = min(negatives, len(item_texts))
-        self.history_share = history_share
-        self.history_decay = history_decay
+        super().__init__(model, tokenizer, base_name=base_name, options=options or DenseOptions(), dtype=dtype)
+        self.n_negatives = min(self.options.negatives, len(item_texts))
         self.n_items = len(item_texts)
         self.item_tokens = RaggedIntegers.from_texts(
             item_texts, tokenizer, padding=self.padding, max_tokens=ITEM_TOKENS
@@ -95,15 +81,17 @@ class DenseRecommender(LanguageModelRecommender):
         self.fixed_negatives = torch.from_numpy(generator.choice(self.n_items, self.n_negatives, replace=False))
 
     @classmethod
-    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
-        """Build the recommender from what the registry has loaded."""
-        given = parts.given
-        shared: dict[str, Any] = {
-            "base_name": parts.base_name,
-            "dtype": given.dtype,
-            "random_state": given.random_state,
-        }
-        return cls(parts.model, parts.tokenizer, given.item_texts, **shared, **options)
+    def from_inputs(cls, inputs: RecommenderInputs[DenseOptions], loaded: LoadedModel) -> Self:
+        """Build the recommender around the model that was loaded for it."""
+        return cls(
+            loaded.model,
+            loaded.tokenizer,
+            inputs.item_texts,
+            base_name=loaded.base_name,
+            options=inputs.options,
+            dtype=inputs.precision,
+            random_state=inputs.random_state,
+        )
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> DenseRows:
         """Samples ready for a data loader; an optional ``history`` column names items that are no negatives."""
@@ -145,7 +133,7 @@ class DenseRecommender(LanguageModelRecommender):
         """Return unit vectors (B, d) of padded token ids (B, T)."""
         with self._precision():
             states = model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return pooled_unit_vectors(states, attention_mask, self.pooling)
+        return pooled_unit_vectors(states, attention_mask, self.options.pooling)
 
     def training_loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Sampled softmax (B,) against in-batch targets and fresh random items, all embedded with gradients.
@@ -155,7 +143,7 @@ class DenseRecommender(LanguageModelRecommender):
         queries = self.embed_prompts(model, batch)
         drawn = torch.randint(self.n_items, (self.n_negatives,), generator=generator)
         candidates, columns = torch.cat([batch["target_id"].cpu(), drawn]).unique(return_inverse=True)
-        logits = queries @ self.embed_by_length(model, self.item_tokens, candidates).T / self.temperature
+        logits = queries @ self.embed_by_length(model, self.item_tokens, candidates).T / self.options.temperature
         blocked = in_history(candidates.to(self.device), batch["history"])
         return sampled_softmax(logits, columns[: len(queries)].to(self.device), blocked)
 
@@ -164,7 +152,7 @@ class DenseRecommender(LanguageModelRecommender):
         queries = self.embed_prompts(model, batch)
         targets = self.embed(model, self.item_tokens, batch["target_id"].cpu())
         own = (queries * targets).sum(1, keepdim=True)
-        logits = torch.cat([own, queries @ batch["negative_vectors"].T], dim=1) / self.temperature
+        logits = torch.cat([own, queries @ batch["negative_vectors"].T], dim=1) / self.options.temperature
         negatives = batch["negative_ids"]
         blocked = in_history(negatives, batch["history"]) | (negatives == batch["target_id"].unsqueeze(1))
         blocked = torch.cat([torch.zeros_like(blocked[:, :1]), blocked], dim=1)
@@ -180,15 +168,15 @@ class DenseRecommender(LanguageModelRecommender):
         """
         return top_items(self.query_vectors(prompts), self.item_vectors(), k, seen=seen)
 
-    def item_logits(self, prompts: pa.Table) -> Callable[[slice], Tensor]:
+    def item_logits(self, prompts: pa.Table) -> ScoreBlock:
         """What scores a slice of the prompts against every item: cosines (b, M) divided by the temperature."""
         queries, items = self.query_vectors(prompts), self.item_vectors()
-        return lambda block: queries[block] @ items.T / self.temperature
+        return lambda block: queries[block] @ items.T / self.options.temperature
 
     def query_vectors(self, prompts: pa.Table) -> Tensor:
         """What prompts are ranked with: unit vectors (N, d) of each and of the items of its ``history`` column."""
         rows = self.rows(prompts)
-        mixture = {"share": self.history_share, "decay": self.history_decay}
+        mixture = {"share": self.options.history_share, "decay": self.options.history_decay}
         return with_history_vectors(self._prompt_vectors(rows), rows.history, self.item_vectors(), **mixture)
 
     def prompt_vectors(self, prompts: pa.Table) -> Tensor:
@@ -226,4 +214,4 @@ class DenseRecommender(LanguageModelRecommender):
 
     def facts(self) -> dict[str, object]:
         """Options that an adapter is trained for."""
-        return {"pooling": self.pooling, "temperature": self.temperature, "item_text": "text"}
+        return {"pooling": self.options.pooling, "temperature": self.options.temperature, "item_text": "text"}

@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from coresift.recommenders.batches import SampleRows, integer_column
-from coresift.recommenders.protocol import Batch
+from coresift.recommenders.batches import Batch, SampleRows, integer_column
 from coresift.recommenders.tokens import RaggedIntegers, prompt_tokens
 
 NO_ITEM = -1

@@ -6,10 +6,9 @@ codes of the catalogue finds the likeliest items. The model reads no text and is
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import pyarrow as pa
 import torch
@@ -21,44 +20,22 @@ from coresift.attribution import mean_token_loss
 from coresift.foundation import without_progress_bars
 from coresift.ranking import Lists
 from coresift.recommenders.adapters import attach_adapter, load_adapter, merged_model
-from coresift.recommenders.batches import in_length_order
-from coresift.recommenders.ingredients import Given, Parts
-from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
-from coresift.recommenders.protocol import AdapterOptions, Batch
+from coresift.recommenders.batches import Batch, in_length_order
+from coresift.recommenders.contract import Recommender, evaluating
+from coresift.recommenders.inputs import LoadedModel, RecommenderInputs
+from coresift.recommenders.options import AdapterOptions
+from coresift.recommenders.semantic_id.options import CodeModelOptions
 from coresift.recommenders.semantic_id.rows import END, PADDING, CodeRows, CodeVocabulary
 from coresift.recommenders.writing.constrained_beams import best_sequences
 from coresift.recommenders.writing.listed_items import items_of_leaves
 from coresift.recommenders.writing.token_trie import TokenTrie
 from coresift.storage import fingerprint
 
-TUNINGS = ("full", "lora")
 ROWS_PER_GENERATION = 2048
 """Beams of all prompts that are written at once."""
 
 
-@dataclass(frozen=True)
-class CodeModelShape:
-    """Size of the encoder-decoder.
-
-    Attributes:
-        width: Length of a token's vector.
-        n_layers: Layers of the encoder and of the decoder.
-        n_heads: Attention heads.
-        dropout: Share of activations dropped while training.
-    """
-
-    width: int = 128
-    n_layers: int = 2
-    n_heads: int = 4
-    dropout: float = 0.1
-
-    @classmethod
-    def of(cls, options: dict[str, Any]) -> CodeModelShape:
-        """Take the shape from a recommender's options."""
-        return cls(**{field.name: options[field.name] for field in fields(cls) if field.name in options})
-
-
-class SemanticIdRecommender(LanguageModelRecommender):
+class SemanticIdRecommender(Recommender[CodeModelOptions]):
     """Rank items by the likelihood of their codes after those of the history.
 
     Args:
@@ -66,14 +43,11 @@ class SemanticIdRecommender(LanguageModelRecommender):
         tokenizer: Of the base model, which is not read here.
         vocabulary: Codes of every item.
         base_name: Fingerprint of codes, shape and seed.
-        beams: Fewest sequences kept at every step of the beam search.
-        history_length: Latest items of a history that are read.
-        tuning: ``full`` moves all weights, ``lora`` an adapter on random ones.
-        shape: Size of the model.
+        options: Those of the recommender; None takes the defaults.
         dtype: Precision of the model's products; losses and scores stay float32.
     """
 
-    name = "semantic_id"
+    declared = CodeModelOptions
     bound_options: ClassVar[tuple[str, ...]] = ("tuning", "history_length", "width", "n_layers", "n_heads", "dropout")
 
     def __init__(
@@ -83,52 +57,46 @@ class SemanticIdRecommender(LanguageModelRecommender):
         vocabulary: CodeVocabulary,
         *,
         base_name: str,
-        beams: int = 50,
-        history_length: int = 20,
-        tuning: str = "full",
-        shape: CodeModelShape = CodeModelShape(),
+        options: CodeModelOptions | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(model, tokenizer, base_name=base_name, dtype=dtype)
+        super().__init__(model, tokenizer, base_name=base_name, options=options or CodeModelOptions(), dtype=dtype)
         self.vocabulary = vocabulary
-        self.beams = beams
-        self.history_length = history_length
-        self.tuning = tuning
-        self.shape = shape
 
     @classmethod
-    def name_base(cls, given: Given, options: dict[str, Any]) -> str:
+    def name_base(cls, inputs: RecommenderInputs[CodeModelOptions]) -> str:
         """Return a fingerprint of all that the untrained model is made from."""
-        return fingerprint(given.known_semantic_ids, asdict(CodeModelShape.of(options)), given.random_state)
+        return fingerprint(inputs.known_semantic_ids, inputs.options.shape, inputs.random_state)
 
     @classmethod
-    def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
+    def load_base(cls, inputs: RecommenderInputs[CodeModelOptions]) -> PreTrainedModel:
         """Make the encoder-decoder with random weights, a function of the seed; float32, as all of them are trained."""
-        if options.get("tuning", "full") not in TUNINGS:
-            raise ValueError(
-                f"recommender.semantic_id.tuning is '{options['tuning']}': use one of {', '.join(TUNINGS)}"
-            )
-        if given.four_bits_on:
+        if inputs.four_bits_on:
             raise ValueError("dtype nf4 is for pretrained base models; semantic_id trains its own: set dtype to auto")
-        size = CodeVocabulary(given.known_semantic_ids).size
+        size = CodeVocabulary(inputs.known_semantic_ids).size
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(given.random_state)
-            model = T5ForConditionalGeneration(_config(CodeModelShape.of(options), size))
+            torch.manual_seed(inputs.random_state)
+            model = T5ForConditionalGeneration(_config(inputs.options, size))
         return model.eval()
 
     @classmethod
     def make_tunable(
-        cls, base: PreTrainedModel, adapter: AdapterOptions, given: Given, options: dict[str, Any], *, probe: bool
+        cls,
+        base: PreTrainedModel,
+        adapter: AdapterOptions,
+        inputs: RecommenderInputs[CodeModelOptions],
+        *,
+        probe: bool,
     ) -> PreTrainedModel | PeftModel:
         """Let all weights move, or add an adapter, which a probe of gradients always reads."""
-        if options.get("tuning", "full") == "full" and not probe:
+        if inputs.options.tuning == "full" and not probe:
             if adapter.mixture is not None:
                 raise ValueError(
                     "personalization.enabled: semantic_id moves all weights and has no adapter to personalise; set "
                     "recommender.semantic_id.tuning to lora, or personalization.enabled to false"
                 )
             return base.requires_grad_(True)
-        return attach_adapter(base, adapter, random_state=given.random_state, task_type=TaskType.SEQ_2_SEQ_LM)
+        return attach_adapter(base, adapter, random_state=inputs.random_state, task_type=TaskType.SEQ_2_SEQ_LM)
 
     @classmethod
     def load_tuned(cls, base: PreTrainedModel, folder: Path) -> PreTrainedModel | PeftModel:
@@ -142,23 +110,20 @@ class SemanticIdRecommender(LanguageModelRecommender):
         return model.eval()
 
     @classmethod
-    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
-        """Build the recommender from what the registry has loaded."""
-        names = {field.name for field in fields(CodeModelShape)}
-        own = {name: value for name, value in options.items() if name not in names}
+    def from_inputs(cls, inputs: RecommenderInputs[CodeModelOptions], loaded: LoadedModel) -> Self:
+        """Build the recommender around the model that was loaded for it."""
         return cls(
-            parts.model,
-            parts.tokenizer,
-            CodeVocabulary(parts.given.known_semantic_ids),
-            base_name=parts.base_name,
-            shape=CodeModelShape.of(options),
-            dtype=parts.given.dtype,
-            **own,
+            loaded.model,
+            loaded.tokenizer,
+            CodeVocabulary(inputs.known_semantic_ids),
+            base_name=loaded.base_name,
+            options=inputs.options,
+            dtype=inputs.precision,
         )
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> CodeRows:
         """Histories and targets as codes; ``prompts`` needs a ``history`` column."""
-        return CodeRows(prompts, self.vocabulary, history_length=self.history_length, weights=weights)
+        return CodeRows(prompts, self.vocabulary, history_length=self.options.history_length, weights=weights)
 
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean cross-entropy (B,) of the target's codes, in nats; couples no samples."""
@@ -182,7 +147,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
             seen: Per prompt the items that must not appear.
         """
         rows = self.rows(prompts)
-        beams = min(max(self.beams, k), len(self.vocabulary.tokens))
+        beams = min(max(self.options.beams, k), len(self.vocabulary.tokens))
         leaves, scores = torch.full((len(rows), beams), -1), torch.full((len(rows), beams), -torch.inf)
 
         def write(places: Tensor) -> tuple[Tensor, Tensor]:
@@ -199,7 +164,7 @@ class SemanticIdRecommender(LanguageModelRecommender):
 
     def facts(self) -> dict[str, object]:
         """Options that the weights are trained for."""
-        return {"tuning": self.tuning, "history_length": self.history_length, **asdict(self.shape)}
+        return {"tuning": self.options.tuning, "history_length": self.options.history_length, **self.options.shape}
 
     def save(self, folder: Path) -> None:
         """Write the adapter, or all weights where they were trained, and ``recommender.json``."""
@@ -217,19 +182,19 @@ class SemanticIdRecommender(LanguageModelRecommender):
             model.save_pretrained(str(folder))
 
 
-def _config(shape: CodeModelShape, vocabulary_size: int) -> T5Config:
-    if shape.width % shape.n_heads:
+def _config(options: CodeModelOptions, vocabulary_size: int) -> T5Config:
+    if options.width % options.n_heads:
         raise ValueError(
-            f"recommender.semantic_id.width is {shape.width}: use a multiple of n_heads, which is {shape.n_heads}"
+            f"recommender.semantic_id.width is {options.width}: use a multiple of n_heads, which is {options.n_heads}"
         )
     return T5Config(
         vocab_size=vocabulary_size,
-        d_model=shape.width,
-        d_kv=shape.width // shape.n_heads,
-        d_ff=4 * shape.width,
-        num_layers=shape.n_layers,
-        num_heads=shape.n_heads,
-        dropout_rate=shape.dropout,
+        d_model=options.width,
+        d_kv=options.width // options.n_heads,
+        d_ff=4 * options.width,
+        num_layers=options.n_layers,
+        num_heads=options.n_heads,
+        dropout_rate=options.dropout,
         pad_token_id=PADDING,
         eos_token_id=END,
         decoder_start_token_id=PADDING,

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coresift.ranking import list_lengths, list_rows
-from coresift.recommenders.batches import SampleRows, integer_column
-from coresift.recommenders.protocol import Batch
+from coresift.recommenders.batches import Batch, SampleRows, integer_column
 from coresift.recommenders.tokens import RaggedIntegers
 from coresift.storage import table_of_items
 

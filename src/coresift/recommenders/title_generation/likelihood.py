@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from coresift.recommenders.protocol import Batch
+from coresift.recommenders.batches import Batch
 from coresift.recommenders.writing.token_trie import TokenTrie
 
 NODES_PER_PASS = 256

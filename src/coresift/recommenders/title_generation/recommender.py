@@ -7,7 +7,7 @@ text, ``trie`` lets it write titles of the catalogue only, ``likelihood`` scores
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import pyarrow as pa
 import torch
@@ -19,21 +19,20 @@ from coresift.attribution import mean_token_loss
 from coresift.foundation import load_generator
 from coresift.prompting import LONGEST_RESPONSE, SequenceLayout, response_budget
 from coresift.ranking import Lists, top_items_from
-from coresift.recommenders.batches import SampleRows, in_length_order, place_in_text
-from coresift.recommenders.ingredients import Given, Parts
-from coresift.recommenders.language_model import LanguageModelRecommender, evaluating
+from coresift.recommenders.batches import Batch, SampleRows, in_length_order, place_in_text
+from coresift.recommenders.contract import Recommender, evaluating
+from coresift.recommenders.inputs import LoadedModel, RecommenderInputs
 from coresift.recommenders.pooling import MAX_TOKENS, last_token_vectors
-from coresift.recommenders.protocol import Batch
 from coresift.recommenders.title_generation.catalogue_titles import CatalogueTitles
 from coresift.recommenders.title_generation.grounding import ground
 from coresift.recommenders.title_generation.likelihood import CatalogueLikelihood
+from coresift.recommenders.title_generation.options import TitleGenerationOptions
 from coresift.recommenders.title_generation.rows import TitleRows
 from coresift.recommenders.tokens import prompt_tokens
 from coresift.recommenders.writing.constrained_beams import beam_settings, best_sequences, own_settings_only
 from coresift.recommenders.writing.listed_items import items_of_leaves
 from coresift.recommenders.writing.token_trie import TokenTrie
 
-DECODINGS = ("grounding", "trie", "likelihood")
 ROWS_PER_GENERATION = 256
 """Beams of all prompts that are written at once."""
 PROMPTS_PER_LIKELIHOOD = 4
@@ -42,7 +41,7 @@ PROMPTS_PER_LIKELIHOOD = 4
 Result = TypeVar("Result")
 
 
-class TitleGenerationRecommender(LanguageModelRecommender):
+class TitleGenerationRecommender(Recommender[TitleGenerationOptions]):
     """Rank items by what a language model writes, or would write, after a prompt.
 
     A title longer than the prompts' ``max_response_tokens`` is learnt cut, and written, scored and ranked as it was
@@ -54,18 +53,15 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         tokenizer: Its tokenizer.
         titles: Title of every item; row = item id.
         base_name: Hub id or fingerprint of the base model.
-        decoding: ``grounding``, ``trie`` or ``likelihood``.
-        beams: Texts kept at every step of the beam search; ``trie`` lists as many titles at most.
-        loss_on: ``response`` or ``all``: the tokens that are learnt.
-        popularity_weight: Exponent of the popularity that brings items nearer in grounding; 0 for none.
+        options: Those of the recommender; None takes the defaults.
         item_counts: (M,) interactions of every item; needed with a popularity weight.
         dtype: Precision of the model's products; losses and scores stay float32.
 
     Raises:
-        ValueError: If the decoding is unknown, or the tokenizer has no token that ends a text.
+        ValueError: If the tokenizer has no token that ends a text.
     """
 
-    name = "title_generation"
+    declared = TitleGenerationOptions
 
     def __init__(
         self,
@@ -74,23 +70,14 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         titles: list[str],
         *,
         base_name: str,
-        decoding: str = "grounding",
-        beams: int = 4,
-        loss_on: str = "response",
-        popularity_weight: float = 0.0,
+        options: TitleGenerationOptions | None = None,
         item_counts: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        super().__init__(model, tokenizer, base_name=base_name, dtype=dtype)
-        if decoding not in DECODINGS:
-            raise ValueError(
-                f"recommender.title_generation.decoding is '{decoding}': use one of {', '.join(DECODINGS)}"
-            )
+        super().__init__(
+            model, tokenizer, base_name=base_name, options=options or TitleGenerationOptions(), dtype=dtype
+        )
         self.titles = titles
-        self.decoding = decoding
-        self.beams = beams
-        self.loss_on = loss_on
-        self.popularity_weight = popularity_weight
         self.item_counts = item_counts
         ends = SequenceLayout.of(tokenizer).end
         if not ends:
@@ -100,26 +87,32 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         self._title_vectors: tuple[CatalogueTitles, Tensor] | None = None
 
     @classmethod
-    def load_base(cls, given: Given, options: dict[str, Any]) -> PreTrainedModel:
+    def load_base(cls, inputs: RecommenderInputs[TitleGenerationOptions]) -> PreTrainedModel:
         """Load a decoder with its head; an encoder is refused."""
-        return load_generator(given.base_model, dtype=given.dtype, four_bits_on=given.four_bits_on)
+        return load_generator(inputs.base_model, dtype=inputs.precision, four_bits_on=inputs.four_bits_on)
 
     @classmethod
     def task_of(cls, base: PreTrainedModel) -> TaskType:
-        """What peft shall call the model's task."""
+        """Return what peft shall call the model's task."""
         return TaskType.CAUSAL_LM
 
     @classmethod
-    def from_parts(cls, parts: Parts, options: dict[str, Any]) -> Self:
-        """Build the recommender from what the registry has loaded."""
-        given = parts.given
-        shared: dict[str, Any] = {"base_name": parts.base_name, "dtype": given.dtype, "item_counts": given.item_counts}
-        return cls(parts.model, parts.tokenizer, given.item_titles, **shared, **options)
+    def from_inputs(cls, inputs: RecommenderInputs[TitleGenerationOptions], loaded: LoadedModel) -> Self:
+        """Build the recommender around the model that was loaded for it."""
+        return cls(
+            loaded.model,
+            loaded.tokenizer,
+            inputs.item_titles,
+            base_name=loaded.base_name,
+            options=inputs.options,
+            item_counts=inputs.item_counts,
+            dtype=inputs.precision,
+        )
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> TitleRows:
         """Prompts with their titles, ready for a data loader."""
         self.catalogue_for(prompts)
-        return TitleRows(prompts, self.titles, loss_on=self.loss_on, padding=self.padding, weights=weights)
+        return TitleRows(prompts, self.titles, loss_on=self.options.loss_on, padding=self.padding, weights=weights)
 
     def sample_loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Mean cross-entropy (B,) of every sample's scored tokens, in nats; couples no samples."""
@@ -140,12 +133,12 @@ class TitleGenerationRecommender(LanguageModelRecommender):
         """
         self.catalogue_for(prompts)
         ways = {"grounding": self._rank_grounded, "trie": self._rank_written, "likelihood": self._rank_exactly}
-        return ways[self.decoding](prompts, k, seen)
+        return ways[self.options.decoding](prompts, k, seen)
 
     def generate(self, prompts: pa.Table) -> list[str]:
         """Write the likeliest continuation of every prompt by free beam search, in their order."""
         longest = self.catalogue_for(prompts).trie.longest
-        settings = beam_settings(self.beams, returned=1, longest=longest, end=self.end, padding=self.padding)
+        settings = beam_settings(self.options.beams, returned=1, longest=longest, end=self.end, padding=self.padding)
 
         def write(batch: Batch) -> list[str]:
             with own_settings_only(self.model):
@@ -153,7 +146,7 @@ class TitleGenerationRecommender(LanguageModelRecommender):
             return self.tokenizer.batch_decode(written[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
 
         texts = [""] * len(prompts)
-        for places, part in self._passes(prompts, ROWS_PER_GENERATION // self.beams, write, "Writing titles"):
+        for places, part in self._passes(prompts, ROWS_PER_GENERATION // self.options.beams, write, "Writing titles"):
             for place, text in zip(places.tolist(), part, strict=True):
                 texts[place] = text.strip()
         return texts
@@ -205,12 +198,12 @@ class TitleGenerationRecommender(LanguageModelRecommender):
             self.title_of_item,
             k,
             popularity=self.item_counts,
-            popularity_weight=self.popularity_weight,
+            popularity_weight=self.options.popularity_weight,
             seen=seen,
         )
 
     def _rank_written(self, prompts: pa.Table, k: int, seen: Lists | None) -> tuple[Tensor, Tensor]:
-        beams = min(self.beams, len(self.catalogue))
+        beams = min(self.options.beams, len(self.catalogue))
         leaves = torch.full((len(prompts), beams), -1)
         scores = torch.full((len(prompts), beams), -torch.inf)
 
@@ -255,4 +248,4 @@ class TitleGenerationRecommender(LanguageModelRecommender):
 
     def facts(self) -> dict[str, object]:
         """Options that an adapter is trained for."""
-        return {"loss_on": self.loss_on, "item_text": "title"}
+        return {"loss_on": self.options.loss_on, "item_text": "title"}

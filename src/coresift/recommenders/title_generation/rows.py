@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from coresift.attribution import NOT_SCORED
-from coresift.recommenders.batches import SampleRows, integer_column
-from coresift.recommenders.protocol import Batch
+from coresift.recommenders.batches import Batch, SampleRows, integer_column
 from coresift.recommenders.tokens import RaggedIntegers
 
 

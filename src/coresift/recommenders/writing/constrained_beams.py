@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from coresift.recommenders.adapters import inner_model
-from coresift.recommenders.protocol import Batch
+from coresift.recommenders.batches import Batch
 from coresift.recommenders.writing.token_trie import TokenTrie
 
 NEVER = -1e8
