@@ -9,6 +9,7 @@ import pytest
 import torch
 from recommender_cases import TITLES, items_table, prompts_table, small_base_model
 
+from coresift.attribution import GradientFeatureOptions, GradientNormOptions
 from coresift.finetuning import FineTuningOptions, tune_adapter
 from coresift.personalization import RecLoraConfig
 from coresift.recommenders import (
@@ -95,8 +96,9 @@ def test_untuned_tuned_and_probed_recommenders_are_built_of_the_same_inputs(base
     )
     loaded, untuned = recommender_of(inputs, adapter_folder=tuned.folder), recommender_of(inputs)
     assert not torch.equal(loaded.rank(prompts, 3)[1], untuned.rank(prompts, 3)[1])
+    measured = {"norms": GradientNormOptions(), "features": GradientFeatureOptions()}
     norms = [
-        probe_gradients(inputs, adapter, prompts, Shards(tmp_path / str(place)))[0]["gradient_norm"]
+        probe_gradients(inputs, adapter, prompts, Shards(tmp_path / str(place)), **measured)[0]["gradient_norm"]
         for place, adapter in enumerate([AdapterOptions(r=2), AdapterOptions(r=2, use_dora=True)])
     ]
     assert torch.equal(*norms) and len(norms[0]) == 12

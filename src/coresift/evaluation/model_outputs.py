@@ -18,6 +18,7 @@ from coresift.evaluation.click_predictions import (
 )
 from coresift.evaluation.masked_lists import combine_rankings, masked_rankings
 from coresift.evaluation.methods import rank_baselines
+from coresift.evaluation.options import EvaluationOptions
 from coresift.evaluation.popularity_prior import PriorTuning, prior_tuning
 from coresift.evaluation.prior_rankings import (
     Chosen,
@@ -95,8 +96,8 @@ def outputs_of_tuned(
     interactions: pa.Table,
     *,
     surrogate_states: dict[str, Tensor],
-    prior_users: int = 0,
-    surrogate: SurrogateScores | None = None,
+    item_vectors: dict[str, Tensor],
+    options: EvaluationOptions,
 ) -> TunedOutputs:
     """Rank the catalogue, or predict the clicks, with a tuned recommender and with the one it was tuned from.
 
@@ -107,12 +108,13 @@ def outputs_of_tuned(
         samples: Table ``samples``.
         interactions: Table ``interactions``.
         surrogate_states: Tensors ``sample_id`` and ``state``, which a personalised adapter reads.
-        prior_users: Validation users that the popularity prior is chosen on; 0 for no rows with it.
-        surrogate: Adds rows with the surrogate's scores beside the prior.
+        item_vectors: Tensors ``item_id`` and ``vector`` of the surrogate.
+        options: Users that the popularity prior is chosen on, and whether the surrogate's scores stand beside it.
     """
     inputs = replace(inputs, item_counts=training_counts(interactions, len(inputs.items)))
-    n_users = 0 if inputs.options.predicts_clicks else prior_users
+    n_users = 0 if inputs.options.predicts_clicks else options.prior_users
     tuning = prior_tuning(samples, interactions, len(inputs.items), n_users=n_users, random_state=inputs.random_state)
+    surrogate = SurrogateScores(surrogate_states, item_vectors, len(inputs.items)) if options.prior_surrogate else None
     ranked: dict[str, Any] = {"k": max(KS), "tuning": tuning, "surrogate": surrogate}
     untuned = outputs_of(recommender_of(inputs), prompts, samples, method="untuned", **ranked)
     recommender = recommender_of(inputs, adapter_folder=adapter_folder, states=SampleStates(surrogate_states))
@@ -133,8 +135,7 @@ def baseline_rankings(
     *,
     surrogate_states: dict[str, Tensor],
     item_vectors: dict[str, Tensor],
-    prior_users: int = 0,
-    knn_history_length: int = 10,
+    options: EvaluationOptions,
     random_state: int = 0,
 ) -> ModelOutputs:
     """Rank the catalogue by the surrogate, bare and with a prior, by popularity and by item neighbors.
@@ -145,15 +146,14 @@ def baseline_rankings(
         n_items: Catalogue size M.
         surrogate_states: Tensors ``sample_id`` and ``state``.
         item_vectors: Tensors ``item_id`` and ``vector``.
-        prior_users: Validation users that the popularity prior is chosen on; 0 for no rows with it.
-        knn_history_length: Latest items of a user that item neighbors start from.
+        options: Users that the popularity prior is chosen on, and items that item neighbors start from.
         random_state: Seed of the prior's validation users.
     """
-    tuning = prior_tuning(samples, interactions, n_items, n_users=prior_users, random_state=random_state)
+    tuning = prior_tuning(samples, interactions, n_items, n_users=options.prior_users, random_state=random_state)
     surrogate, priors = rank_surrogate_with_prior(
         samples, surrogate_states, item_vectors, k=max(KS), tuning=tuning, n_items=n_items
     )
-    plain = rank_baselines(interactions, samples, n_items, k=max(KS), knn_history_length=knn_history_length)
+    plain = rank_baselines(interactions, samples, n_items, k=max(KS), knn_history_length=options.knn_history_length)
     return ModelOutputs(rankings=combine_rankings(surrogate, plain), priors=priors)
 
 

@@ -12,7 +12,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from coresift.attribution import measure_gradients
+from coresift.attribution import GradientFeatureOptions, GradientNormOptions, measure_gradients
 from coresift.foundation import load_tokenizer
 from coresift.personalization import RecLoraModel, SampleStates, check_surrogate
 from coresift.recommenders.contract import FACTS_FILE, Recommender
@@ -107,9 +107,8 @@ def probe_gradients(
     prompts: pa.Table,
     shards: Shards,
     *,
-    parameters: str = "lora",
-    batch_size: int = 64,
-    feature_dimensions: int | None = None,
+    norms: GradientNormOptions,
+    features: GradientFeatureOptions,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Measure how strongly the training prompts pull at a fresh adapter; see :func:`measure_gradients`.
 
@@ -120,9 +119,8 @@ def probe_gradients(
         adapter: Options of the adapter.
         prompts: Table ``prompts``, with a ``history`` column where the recommender reads it.
         shards: Where finished shards lie, the same for equal inputs and for them only.
-        parameters: See :func:`coresift.attribution.gradient_norms`.
-        batch_size: Samples of a pass.
-        feature_dimensions: Length of a gradient feature; None for none.
+        norms: Which matrices are measured, and how many samples a pass takes.
+        features: Whether projected gradients are made in the same pass, and how long they are.
     """
     probe = recommender_of(inputs, adapter=replace(adapter, use_dora=False), probe=True)
     return measure_gradients(
@@ -131,9 +129,9 @@ def probe_gradients(
         shards,
         batches=probe.batches,
         loss=probe.sample_loss,
-        parameters=parameters,
-        batch_size=batch_size,
-        feature_dimensions=feature_dimensions,
+        parameters=norms.parameters,
+        batch_size=norms.batch_size,
+        feature_dimensions=features.dimensions if features.enabled else None,
         random_state=inputs.random_state,
     )
 

@@ -56,15 +56,8 @@ def compute_gradient_norms(
     prompts = with_histories(prompts, samples)
     inputs = recommender.inputs(base_model, items, semantic_ids, device=device, dtype=dtype, seed=seed)
     settings = [part.model_dump() for part in (norms, features, adapter)]
-    return probe_gradients(
-        inputs,
-        adapter.options(),
-        prompts,
-        Shards(work_folder(data_dir.root, "gradients", prompts, *inputs.made_of(), *settings)),
-        parameters=norms.parameters,
-        batch_size=norms.batch_size,
-        feature_dimensions=features.dimensions if features.enabled else None,
-    )
+    shards = Shards(work_folder(data_dir.root, "gradients", prompts, *inputs.made_of(), *settings))
+    return probe_gradients(inputs, adapter.options(), prompts, shards, norms=norms, features=features)
 
 
 def compute_influence(

@@ -30,11 +30,10 @@ def rank_with_language_model(
 ) -> tuple[Table, Table, Table, Table, list[dict[str, Any]]]:
     """Rank the catalogue, or predict the clicks, of every test user with the tuned and the untuned language model."""
     from coresift.compute import use_threads
-    from coresift.evaluation import SurrogateScores, draw_test_samples, outputs_of_tuned
+    from coresift.evaluation import draw_test_samples, outputs_of_tuned
 
     use_threads(threads.root)
     inputs = recommender.inputs(base_model, items, semantic_ids, device=device, dtype=dtype, seed=seed)
-    helper = SurrogateScores(surrogate_states, item_vectors, items.num_rows) if parameters.prior_surrogate else None
     return outputs_of_tuned(
         inputs,
         adapter,
@@ -42,8 +41,8 @@ def rank_with_language_model(
         draw_test_samples(samples, parameters.test_samples, random_state=seed.root),
         interactions,
         surrogate_states=surrogate_states,
-        prior_users=parameters.prior_users,
-        surrogate=helper,
+        item_vectors=item_vectors,
+        options=parameters,
     )
 
 
@@ -76,8 +75,7 @@ def rank_with_baselines(
             items.num_rows,
             surrogate_states=surrogate_states,
             item_vectors=item_vectors,
-            prior_users=parameters.prior_users,
-            knn_history_length=parameters.knn_history_length,
+            options=parameters,
             random_state=seed.root,
         )
     return outputs.rankings, outputs.predictions, outputs.priors
