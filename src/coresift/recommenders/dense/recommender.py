@@ -187,7 +187,7 @@ class DenseRecommender(Recommender[DenseOptions]):
         return self.encode(rows.tokens, sample_id=rows.sample_id, description="Embedding prompts")
 
     def item_vectors(self) -> Tensor:
-        """Return the unit vectors (M, d) of the whole catalogue; row = item id. They are kept until a weight changes."""
+        """Return the unit vectors (M, d) of the whole catalogue; row = item id. Kept until a weight changes."""
         weights = weights_fingerprint(self.model)
         if self._cached_items is None or self._cached_items[0] != weights:
             self._cached_items = weights, self.encode(self.item_tokens, description="Embedding items")
