@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from coresift.corpus import json_arrays, text_lines
+from coresift.corpus.formats import json_arrays, text_lines
 from coresift.corpus.formats.json_lines import parse_record, read_json_lines, read_records
 from coresift.corpus.formats.raw_files import RawFile
 

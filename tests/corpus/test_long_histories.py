@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coresift.corpus import histories
+from coresift.corpus.sampling import histories
 
 
 def one_long_user(n_rows: int) -> list[dict[str, object]]:

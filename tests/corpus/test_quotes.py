@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from coresift.corpus import delimited, quoted_text
 from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
+from coresift.corpus.formats import delimited, quoted_text
 from coresift.corpus.formats.delimited import read_delimited
 from coresift.corpus.formats.quoted_text import CheckedStream, Dialect, QuoteCheck
 from coresift.corpus.formats.raw_files import RawFile

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from coresift.corpus import Source, histories, ingest
+from coresift.corpus import Source, ingest
+from coresift.corpus.sampling import histories
 from coresift.corpus.spelling.values import MISSING
 
 pytest.importorskip("pyspark", reason="PySpark is not installed")

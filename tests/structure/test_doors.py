@@ -8,6 +8,7 @@ import typing
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 from kedro.framework.project import configure_project, pipelines
 from pydantic import BaseModel
 
@@ -38,6 +39,20 @@ def test_listing_pipelines_imports_nothing_heavy(project_root: Path) -> None:
     command = [sys.executable, "-c", LIST_PIPELINES, *HEAVY]
     finished = subprocess.run(command, cwd=project_root, capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+def test_a_door_opens_for_every_name_it_offers_and_for_no_other() -> None:
+    for door in sorted(Path(coresift.__file__).parent.glob("*/__init__.py")):
+        room = import_module(f"coresift.{door.parent.name}")
+        assert all(hasattr(room, name) for name in getattr(room, "__all__", []))
+        with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+            _ = room.no_such_name
+
+
+def test_options_cost_no_import_of_what_they_are_for() -> None:
+    script = "import sys, coresift.finetuning as room; room.FineTuningOptions(); print('torch' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "False"
 
 
 def test_selection_is_a_library_without_pydantic() -> None:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 from annotated_types import Ge, Le
 from typing_extensions import Doc
 
+from coresift.options import check_options
+
 SplitMethod: TypeAlias = Literal["auto", "given", "global_time", "per_user_time", "leave_one_out", "temporal_cutoff"]
 RankingTargets: TypeAlias = Literal["last", "sliding_window", "all_prefixes"]
 SampleKind: TypeAlias = Literal[RankingTargets, "click"]
@@ -18,7 +20,11 @@ EngineName: TypeAlias = Literal["duckdb", "spark"]
 
 @dataclass(frozen=True)
 class CorpusOptions:
-    """How raw tables become a corpus."""
+    """How raw tables become a corpus.
+
+    Raises:
+        ValueError: If a value is none of the choices or out of bounds.
+    """
 
     split: Annotated[
         SplitMethod,
@@ -82,6 +88,9 @@ class CorpusOptions:
         Mapping[str, str],
         Doc("Settings of Spark by name, such as spark.master for a cluster; local by default."),
     ] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_options(CorpusOptions, vars(self), prefix="ingestion.")
 
 
 @dataclass(frozen=True)

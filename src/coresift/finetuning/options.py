@@ -8,10 +8,16 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 from typing_extensions import Doc
 
+from coresift.options import check_options
+
 
 @dataclass(frozen=True)
 class FineTuningOptions:
-    """Settings of the training loop."""
+    """Settings of the training loop.
+
+    Raises:
+        ValueError: If a value is out of bounds.
+    """
 
     epochs: Annotated[int, Ge(1), Doc("Passes over the training samples.")] = 4
     min_steps: Annotated[int, Ge(1), Doc("Fewest steps: a coreset of few batches is passed more often.")] = 128
@@ -39,3 +45,6 @@ class FineTuningOptions:
         int, Ge(1), Doc("Most steps between checkpoints and validations; a short run has four.")
     ] = 200
     merge: Annotated[bool, Doc("Also save the base model with the adapter merged in.")] = False
+
+    def __post_init__(self) -> None:
+        check_options(FineTuningOptions, vars(self), prefix="finetuning.")

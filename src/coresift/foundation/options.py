@@ -48,7 +48,11 @@ class SmallModelOptions:
 
 @dataclass(frozen=True)
 class SemanticIdOptions:
-    """Shape and training of the quantiser that gives items their codes."""
+    """Shape and training of the quantiser that gives items their codes.
+
+    Raises:
+        ValueError: If a value is out of bounds.
+    """
 
     levels: Annotated[int, Ge(1), Doc("Codes per item, besides the one that tells equal items apart.")] = 3
     codebook_size: Annotated[
@@ -69,3 +73,6 @@ class SemanticIdOptions:
         Ge(0),
         Doc("Weight of the pull that keeps the encoder near its codes (VQ-VAE, arXiv 1711.00937)."),
     ] = 0.25
+
+    def __post_init__(self) -> None:
+        check_options(SemanticIdOptions, vars(self), prefix="foundation.semantic_ids.")

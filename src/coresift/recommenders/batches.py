@@ -27,10 +27,10 @@ class TrainingRows(Protocol):
         """Tokens of every sample (N,), for grouping by length."""
 
     def __len__(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """The samples at ``indices`` as one padded batch."""
+        """Return the samples at ``indices`` as one padded batch."""
 
 
 class SampleRows(torch.utils.data.Dataset[Batch]):
@@ -57,7 +57,7 @@ class SampleRows(torch.utils.data.Dataset[Batch]):
         return self.tokens.lengths
 
     def __len__(self) -> int:
-        """Number of samples."""
+        """Return the number of samples."""
         return len(self.tokens)
 
     def __getitem__(self, index: int) -> Batch:
@@ -65,7 +65,7 @@ class SampleRows(torch.utils.data.Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """The samples at ``indices`` as one padded batch."""
+        """Return the samples at ``indices`` as one padded batch."""
         rows = torch.as_tensor(indices)
         input_ids, attention_mask = self.tokens.padded(rows, left=self.left)
         return {
@@ -77,7 +77,7 @@ class SampleRows(torch.utils.data.Dataset[Batch]):
         }
 
     def own_tensors(self, rows: Tensor) -> Batch:
-        """What this kind of sample carries beside tokens, id and weight, for the samples at ``rows`` (B,)."""
+        """Return what this kind of sample carries beside tokens, id and weight, for the samples at ``rows`` (B,)."""
         return {}
 
 
@@ -115,7 +115,7 @@ class LengthGroupedBatches(torch.utils.data.Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
         return math.ceil(len(self.lengths) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -134,10 +134,10 @@ class Groups(Protocol):
     """Indices of every batch, iterable again and again."""
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
 
     def __iter__(self) -> Iterator[list[int]]:
-        """The indices of one batch after another."""
+        """Return the indices of one batch after another."""
 
 
 class RowBatches:
@@ -159,7 +159,7 @@ class RowBatches:
         self.shared = shared
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Return the number of batches."""
         return len(self.groups)
 
     def __iter__(self) -> Iterator[Batch]:

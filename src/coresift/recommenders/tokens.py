@@ -51,7 +51,7 @@ class RaggedIntegers:
         return cls.from_arrow(pa.array(encoded, pa.list_(pa.int64())), padding=padding)
 
     def __len__(self) -> int:
-        """Number of lists."""
+        """Return the number of lists."""
         return len(self.offsets) - 1
 
     @property

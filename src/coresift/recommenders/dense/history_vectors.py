@@ -34,7 +34,7 @@ def with_history_vectors(
 
 
 def _decayed_sums(histories: RaggedIntegers, items: Tensor, decay: float) -> Tensor:
-    """Sums (N, d) of the items' vectors, each weighing ``decay`` to the power of the number of newer items."""
+    """Return sums (N, d) of the items' vectors, each weighing ``decay`` to the power of the number of newer items."""
     ends = histories.offsets[1:]
     lengths = ends - histories.offsets[:-1]
     newer = torch.repeat_interleave(ends, lengths) - torch.arange(len(histories.values)) - 1

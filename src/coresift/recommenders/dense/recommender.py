@@ -94,7 +94,7 @@ class DenseRecommender(Recommender[DenseOptions]):
         )
 
     def rows(self, prompts: pa.Table, *, weights: Tensor | None = None) -> DenseRows:
-        """Samples ready for a data loader; an optional ``history`` column names items that are no negatives."""
+        """Return samples ready for a data loader; an optional ``history`` column names items that are no negatives."""
         return DenseRows(prompts, padding=self.padding, weights=weights)
 
     def shared_tensors(self) -> Batch:
@@ -136,7 +136,7 @@ class DenseRecommender(Recommender[DenseOptions]):
         return pooled_unit_vectors(states, attention_mask, self.options.pooling)
 
     def training_loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Sampled softmax (B,) against in-batch targets and fresh random items, all embedded with gradients.
+        """Return the sampled softmax (B,) against in-batch targets and fresh random items, all embedded with gradients.
 
         Items that occur twice count once; a sample's own history gives no negatives.
         """
@@ -159,7 +159,7 @@ class DenseRecommender(Recommender[DenseOptions]):
         return sampled_softmax(logits, torch.zeros(len(own), dtype=torch.int64, device=own.device), blocked)
 
     def rank(self, prompts: pa.Table, k: int, seen: pa.ListArray | None = None) -> tuple[Tensor, Tensor]:
-        """The k best items of every prompt: ids (N, k) int64, best first, and cosines (N, k) float32.
+        """Return the k best items of every prompt: ids (N, k) int64, best first, and cosines (N, k) float32.
 
         Args:
             prompts: N prompts, optionally with a ``history`` column.
@@ -169,25 +169,25 @@ class DenseRecommender(Recommender[DenseOptions]):
         return top_items(self.query_vectors(prompts), self.item_vectors(), k, seen=seen)
 
     def item_logits(self, prompts: pa.Table) -> ScoreBlock:
-        """What scores a slice of the prompts against every item: cosines (b, M) divided by the temperature."""
+        """Return what scores a slice of the prompts against every item: cosines (b, M) divided by the temperature."""
         queries, items = self.query_vectors(prompts), self.item_vectors()
         return lambda block: queries[block] @ items.T / self.options.temperature
 
     def query_vectors(self, prompts: pa.Table) -> Tensor:
-        """What prompts are ranked with: unit vectors (N, d) of each and of the items of its ``history`` column."""
+        """Return what prompts are ranked with: unit vectors (N, d) of each and of its history's items."""
         rows = self.rows(prompts)
         mixture = {"share": self.options.history_share, "decay": self.options.history_decay}
         return with_history_vectors(self._prompt_vectors(rows), rows.history, self.item_vectors(), **mixture)
 
     def prompt_vectors(self, prompts: pa.Table) -> Tensor:
-        """Unit vectors (N, d) of the prompts alone, in their order, dropout off."""
+        """Return the unit vectors (N, d) of the prompts alone, in their order, dropout off."""
         return self._prompt_vectors(self.rows(prompts))
 
     def _prompt_vectors(self, rows: DenseRows) -> Tensor:
         return self.encode(rows.tokens, sample_id=rows.sample_id, description="Embedding prompts")
 
     def item_vectors(self) -> Tensor:
-        """Unit vectors (M, d) of the whole catalogue; row = item id. They are kept until a weight changes."""
+        """Return the unit vectors (M, d) of the whole catalogue; row = item id. Kept until a weight changes."""
         weights = weights_fingerprint(self.model)
         if self._cached_items is None or self._cached_items[0] != weights:
             self._cached_items = weights, self.encode(self.item_tokens, description="Embedding items")

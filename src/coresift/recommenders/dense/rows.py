@@ -28,7 +28,7 @@ class DenseRows(SampleRows):
         self.history = RaggedIntegers.from_arrow(histories, padding=NO_ITEM)
 
     def own_tensors(self, rows: Tensor) -> Batch:
-        """The targets (B,) and histories (B, H), padded with -1."""
+        """Return the targets (B,) and histories (B, H), padded with -1."""
         return {"target_id": self.target_id[rows], "history": self.history.padded(rows)[0]}
 
 

@@ -137,7 +137,7 @@ class SemanticIdRecommender(Recommender[CodeModelOptions]):
         return TokenTrie(self.vocabulary.tokens.tolist(), self.vocabulary.size).to(self.device)
 
     def rank(self, prompts: pa.Table, k: int, seen: Lists | None = None) -> tuple[Tensor, Tensor]:
-        """The k likeliest items of every history: ids (N, k) int64, best first, and log-likelihoods (N, k) float32.
+        """Return the k likeliest items of every history: ids (N, k) int64, best first; log-likelihoods (N, k) float32.
 
         The search keeps k sequences at least; -1 and minus infinity stand behind a list of which some were seen.
 

@@ -48,7 +48,7 @@ class CatalogueTitles:
         ]
 
     def __len__(self) -> int:
-        """Number of distinct titles."""
+        """Return the number of distinct titles."""
         return len(self.sequences)
 
     @cached_property

@@ -121,7 +121,7 @@ class TitleGenerationRecommender(Recommender[TitleGenerationOptions]):
             return mean_token_loss(model, inputs)
 
     def rank(self, prompts: pa.Table, k: int, seen: Lists | None = None) -> tuple[Tensor, Tensor]:
-        """The k best items of every prompt: ids (N, k) int64, best first, and scores (N, k) float32.
+        """Return the k best items of every prompt: ids (N, k) int64, best first, and scores (N, k) float32.
 
         Scores are negative distances (``grounding``) or log-likelihoods. ``trie`` lists at most as many titles as
         there are beams; -1 and minus infinity stand behind them.

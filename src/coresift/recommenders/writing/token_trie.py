@@ -51,7 +51,7 @@ class TokenTrie:
             )
 
     def __len__(self) -> int:
-        """Number of nodes."""
+        """Return the number of nodes."""
         return len(self.token)
 
     @property

@@ -38,7 +38,7 @@ class ClickRows(SampleRows):
         self.label = integer_column(prompts, "label").float()
 
     def own_tensors(self, rows: Tensor) -> Batch:
-        """The labels (B,) float32: 1 for the positive answer."""
+        """Return the labels (B,) float32: 1 for the positive answer."""
         return {"label": self.label[rows]}
 
 

@@ -55,11 +55,11 @@ class GistSelector(ScoreSelector):
 
 
 def leading_directions(rows: NDArray, rank: int) -> NDArray:
-    """The right singular vectors of the largest singular values, at most as many as the rows have rank.
+    """Return the right singular vectors of the largest singular values, at most as many as the rows have rank.
 
     Args:
         rows: (V, k), not centred.
-        rank: how many directions.
+        rank: How many directions.
 
     Returns:
         (k, r) orthonormal columns, the largest singular value first.

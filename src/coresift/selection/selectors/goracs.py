@@ -22,11 +22,11 @@ from coresift.transport import BlockCost, KMedoidsResult, balanced_k_medoids, fi
 
 @contextmanager
 def shown_progress(description: str, max_solves: int) -> Iterator[Callable[[dict[str, float]], None]]:
-    """A bar over the transport solves of a search, with its objective and gap.
+    """Show a bar over the transport solves of a search, with its objective and gap.
 
     Args:
-        description: a word in front of the bar.
-        max_solves: where the bar ends.
+        description: A word in front of the bar.
+        max_solves: Where the bar ends.
 
     Yields:
         What to pass as `on_progress`.
@@ -201,7 +201,7 @@ def served_shares(cost: BlockCost, selected: NDArray[np.int64]) -> NDArray[np.fl
     """How much of the validation mass is nearest to each selected row, which is transport with free row masses.
 
     Args:
-        cost: the cost of T candidates.
+        cost: The cost of T candidates.
         selected: (n,) selected rows.
 
     Returns:

@@ -38,22 +38,22 @@ def goracs_cost(
     gradient_weight: float = 0.0,
     device: str = "auto",
 ) -> BlockCost:
-    """The cost between the candidates and the validation samples of a pool.
+    """Return the cost between the candidates and the validation samples of a pool.
 
     Args:
-        pool: the candidates with the features that the options need.
+        pool: The candidates with the features that the options need.
         representation: "embedding", "gradient_feature" or "state".
-        state_weight: share in [0, 1] of the surrogate states in the squared distance; see `mixed_representation`.
-        gradient_term: what is rewarded: "norm", or "alignment" as in `gradient_alignment`.
-        gradient_weight: worth of the largest gradient term, in units of the largest distance; 0 needs no gradients.
+        state_weight: Share in [0, 1] of the surrogate states in the squared distance; see `mixed_representation`.
+        gradient_term: What is rewarded: "norm", or "alignment" as in `gradient_alignment`.
+        gradient_weight: Worth of the largest gradient term, in units of the largest distance; 0 needs no gradients.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
         The cost.
 
     Raises:
-        ValueError: if states would be mixed with themselves.
-        MissingInputError: if the pool lacks a feature.
+        ValueError: If states would be mixed with themselves.
+        MissingInputError: If the pool lacks a feature.
     """
     train, valid = mixed_representation(pool, representation, state_weight, device)
     reward = None
@@ -65,23 +65,23 @@ def goracs_cost(
 def mixed_representation(
     pool: CandidatePool, representation: str, state_weight: float, device: str = "auto"
 ) -> tuple[NDArray, NDArray]:
-    """A representation, with surrogate states mixed in by a given share.
+    """Return a representation, with surrogate states mixed in by a given share.
 
     Both are divided by their largest distance D and set side by side, scaled so that the squared distance of a pair is
     exactly ``(1 - state_weight) * (distance / D)**2 + state_weight * (state distance / D_state)**2``.
 
     Args:
-        pool: the candidates.
-        representation: the name of the first part.
-        state_weight: share of the states in [0, 1]; 0 leaves the representation as it is.
-        device: where the largest distances are found.
+        pool: The candidates.
+        representation: The name of the first part.
+        state_weight: Share of the states in [0, 1]; 0 leaves the representation as it is.
+        device: Where the largest distances are found.
 
     Returns:
         (T, d) candidates and (V, d) validation samples.
 
     Raises:
-        ValueError: if states would be mixed with themselves.
-        MissingInputError: if the pool lacks a feature.
+        ValueError: If states would be mixed with themselves.
+        MissingInputError: If the pool lacks a feature.
     """
     if not state_weight:
         return pool.require(representation), pool.require(f"validation_{representation}")
@@ -102,13 +102,13 @@ def gradient_alignment(pool: CandidatePool) -> NDArray[np.float64]:
     selections of one size lose the same by that: which one is best does not change.
 
     Args:
-        pool: the candidates, with the gradient features of both sides.
+        pool: The candidates, with the gradient features of both sides.
 
     Returns:
         (T,) alignments above the smallest one; zeros where the validation gradients cancel out.
 
     Raises:
-        MissingInputError: if the pool lacks gradient features.
+        MissingInputError: If the pool lacks gradient features.
     """
     (features, validation), unit = in_common_unit(
         pool.require("gradient_feature"), pool.require("validation_gradient_feature")

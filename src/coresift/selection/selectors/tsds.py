@@ -89,7 +89,7 @@ class TsdsSelector(Selector):
         return Selection(chosen, probability, is_prefix_valid=True, figures=self._figures(probability))
 
     def _draw(self, probability: NDArray[np.float64]) -> NDArray[np.int64]:
-        """A draw without replacement: the largest log-probabilities with Gumbel noise (arXiv 1903.06059)."""
+        """Return a draw without replacement: the largest log-probabilities with Gumbel noise (arXiv 1903.06059)."""
         noise = np.random.default_rng(self.random_state).gumbel(size=len(probability))
         with np.errstate(divide="ignore"):
             return best_first(np.log(probability) + noise, tie_ranks(len(noise), self.random_state))[: self.budget]
@@ -104,7 +104,7 @@ def kernel_density(rows: NDArray, bandwidth: float, *, device: str) -> NDArray[n
 
     Args:
         rows: (N, d).
-        bandwidth: radius of the kernel.
+        bandwidth: Radius of the kernel.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
@@ -118,7 +118,7 @@ def kernel_density(rows: NDArray, bandwidth: float, *, device: str) -> NDArray[n
 def spread_mass(
     distances: NDArray[np.floating], densities: NDArray[np.float64], alignment_weight: float
 ) -> NDArray[np.float64]:
-    """The optimal plan between targets and their neighbours under a price on mass per density.
+    """Return the optimal plan between targets and their neighbours under a price on mass per density.
 
     A target fills its neighbours from the nearest on, each with ``1 / (level * density)`` of its mass. The common
     level grows until moving mass to the next neighbours would cost more than the lower concentration is worth.
@@ -126,7 +126,7 @@ def spread_mass(
     Args:
         distances: (V, k) to the neighbours, nearest first, in units of the representation.
         densities: (V, k) densities of the neighbours.
-        alignment_weight: weight of the distances against the concentration, 0 to 1.
+        alignment_weight: Weight of the distances against the concentration, 0 to 1.
 
     Returns:
         (V, k) mass; every row adds up to 1, the last neighbour takes what the others leave.
