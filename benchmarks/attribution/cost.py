@@ -136,7 +136,7 @@ def influence_cell(repetitions: int) -> Figures:
     """Scoring against a known direction beside a forward pass, on the surrogate's default shape."""
     draw = torch.Generator().manual_seed(0)
     model = SasRec(SasRecConfig(n_items=17_332))
-    model.initialise(draw)
+    model.initialize(draw)
     model.eval()
     batches = [
         {

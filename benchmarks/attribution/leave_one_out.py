@@ -91,7 +91,7 @@ class Study:
         All retrainings run side by side as one stack of weights; the ridge and the mean stay those of all samples.
         """
         model = SasRec(SasRecConfig(N_ITEMS, dimension=16, n_blocks=2, n_heads=2, max_length=8, dropout=0.0))
-        model.initialise(torch.Generator().manual_seed(start))
+        model.initialize(torch.Generator().manual_seed(start))
         kept = torch.cat([torch.ones(1, self.n_samples), 1 - torch.eye(self.n_samples)])
         stack = {
             name: weight.detach().repeat(len(kept), *[1] * weight.ndim) for name, weight in model.named_parameters()
@@ -151,7 +151,7 @@ class Study:
         return np.array(effects)
 
     def _settle(self, model: SasRec, weight: Tensor, trained: Tensor, left_out: int, damping: float) -> None:
-        """Minimise loss change without the sample, as its first-order removal from a stationary point, plus damping."""
+        """Minimize loss change without the sample, as its first-order removal from a stationary point, plus damping."""
         for parameter in model.parameters():
             parameter.requires_grad_(parameter is weight)
         slope = torch.autograd.grad(sample_losses(model, self.train).mean(), weight)[0]

@@ -1,1 +1,1 @@
-"""What personalised adapters bring, and what they cost."""
+"""What personalized adapters bring, and what they cost."""

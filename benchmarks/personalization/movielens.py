@@ -1,4 +1,4 @@
-"""Personalised adapters on MovieLens ratings: who clicks, with and without a mixture per user.
+"""Personalized adapters on MovieLens ratings: who clicks, with and without a mixture per user.
 
     python -m benchmarks.personalization.movielens --ratings path/to/ml-100k           # all cells, five seeds
     python -m benchmarks.personalization.movielens --ratings path/to/ml-100k --quick   # two seeds, few samples

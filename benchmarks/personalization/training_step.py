@@ -1,9 +1,9 @@
-"""What a training step of a personalised mixture costs beside plain LoRA: every sample of a batch is another user's.
+"""What a training step of a personalized mixture costs beside plain LoRA: every sample of a batch is another user's.
 
     python -m benchmarks.personalization.training_step           # batch 16, 128 tokens
     python -m benchmarks.personalization.training_step --quick   # few rounds
 
-On the shape of the embedded base model. Processor time of forward, backward and optimiser step, in turns; the median of
+On the shape of the embedded base model. Processor time of forward, backward and optimizer step, in turns; the median of
 the rounds counts.
 """
 

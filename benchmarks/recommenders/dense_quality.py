@@ -73,7 +73,7 @@ class Step:
     tuned: bool = True
     active_lately: bool = False
     selection: tuple[str, dict[str, object]] | None = None
-    personalised: bool = False
+    personalized: bool = False
     training: dict[str, object] = field(default_factory=dict)
     adapter: dict[str, object] = field(default_factory=dict)
     recommender: dict[str, object] = field(default_factory=dict)
@@ -92,7 +92,7 @@ LADDER = {
     "goracs_distances": Step(selection=("goracs", {"gradient_weight": 0.0})),
     "goracs_distances_longer": Step(selection=("goracs", {"gradient_weight": 0.0}), training={"min_steps": 256}),
     "goracs_states": Step(selection=("goracs", {"gradient_weight": 0.0, "representation": "state"})),
-    "personalised": Step(personalised=True),
+    "personalized": Step(personalized=True),
     "lora_whole_rank": Step(adapter={"r": 32, "alpha": 64}),
 }
 MEASURED_IN_FULL = "default"
@@ -157,7 +157,7 @@ def tuned(corpus: Corpus, step: Step, seed: int, folder: Path, options: argparse
     built = {"base_model": corpus.base_model, "items": corpus.items, "dtype": options.dtype, "random_state": seed}
     built |= step.recommender
     mixture = None
-    if step.personalised:
+    if step.personalized:
         built["states"] = corpus.sample_states
         mixture = RecLoraConfig.for_states(corpus.sample_states)
     if not step.tuned:

@@ -78,16 +78,16 @@ class PlainRecipe:
         self.model = get_peft_model(AutoModel.from_pretrained(location), config)
         self.generator = np.random.default_rng([seed, 1])
         self.titles = corpus.items["title"].to_pylist()
-        self.item_ids = self.tokenise(self.titles)
+        self.item_ids = self.tokenize(self.titles)
 
-    def tokenise(self, texts: list[str]) -> list[Tensor]:
+    def tokenize(self, texts: list[str]) -> list[Tensor]:
         """Token ids of every text, 96 at most."""
         return [torch.tensor(ids) for ids in self.tokenizer(texts, truncation=True, max_length=96)["input_ids"]]
 
     def queries(self, samples: pa.Table) -> list[Tensor]:
         """Token ids of the last 8 titles of every history, newest first."""
         histories = samples["history"].to_pylist()
-        return self.tokenise(["; ".join(self.titles[item] for item in history[::-1][:8]) for history in histories])
+        return self.tokenize(["; ".join(self.titles[item] for item in history[::-1][:8]) for history in histories])
 
     def embed(self, rows: list[Tensor]) -> Tensor:
         """Unit vectors (B, d): the mean of the token vectors."""

@@ -21,12 +21,12 @@ DIMENSIONS = 384
 def clustered(n_train: int, n_valid: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """A hundred clusters, of which the validation rows use each to another extent."""
     generator = np.random.default_rng(0)
-    centres = generator.standard_normal((100, DIMENSIONS), dtype=np.float32)
+    centers = generator.standard_normal((100, DIMENSIONS), dtype=np.float32)
     train, valid = (generator.standard_normal((size, DIMENSIONS), dtype=np.float32) for size in (n_train, n_valid))
     for rows, shares in ((train, None), (valid, generator.dirichlet(np.ones(100)))):
         rows *= 0.5
         for chunk in np.array_split(rows, max(1, len(rows) // 10_000)):
-            chunk += centres[generator.choice(100, len(chunk), p=shares)]
+            chunk += centers[generator.choice(100, len(chunk), p=shares)]
     return train, valid
 
 

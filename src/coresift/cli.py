@@ -207,7 +207,7 @@ def forget(user: str, data_dir: Path) -> None:
 @click.option("--groups", type=click.IntRange(min=1), help="Write the plain LoRAs of so many groups of users.")
 @DATA_FOLDER
 def export_adapters(user: str | None, groups: int | None, data_dir: Path) -> None:
-    """Export a personalised adapter for serving: the shares of all users, or plain LoRAs of one user or of groups."""
+    """Export a personalized adapter for serving: the shares of all users, or plain LoRAs of one user or of groups."""
     from coresift.personalization import DataDirectoryExports
 
     exports = DataDirectoryExports(data_dir)

@@ -85,7 +85,7 @@ class Device(RootModel[Literal["auto", "cpu", "cuda", "mps"]]):
 class Dtype(RootModel[Literal["auto", "float32", "bfloat16", "nf4"]]):
     """Precision of the language model; ``auto`` is bfloat16 on a GPU that has it and float32 on a CPU.
 
-    ``nf4`` keeps the base model's weights in four bits (needs a GPU and bitsandbytes); the adapter is not quantised.
+    ``nf4`` keeps the base model's weights in four bits (needs a GPU and bitsandbytes); the adapter is not quantized.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""A tiny Llama with grouped-query attention, a personalised mixture on it, and two groups of users who disagree."""
+"""A tiny Llama with grouped-query attention, a personalized mixture on it, and two groups of users who disagree."""
 
 from __future__ import annotations
 

@@ -53,11 +53,11 @@ def items_table() -> pa.Table:
 
 
 def prompts_table(count=48, seed=0, split=0) -> pa.Table:
-    """Users who keep to one colour: the target shares its first word with the history."""
+    """Users who keep to one color: the target shares its first word with the history."""
     draw = np.random.default_rng(seed)
-    per_colour = len(TITLES) // 3
-    colours = draw.integers(3, size=count)
-    histories = [(colour * per_colour + draw.permutation(per_colour)[:4]).tolist() for colour in colours]
+    per_color = len(TITLES) // 3
+    colors = draw.integers(3, size=count)
+    histories = [(color * per_color + draw.permutation(per_color)[:4]).tolist() for color in colors]
     prompts = [", ".join(TITLES[item] for item in history[:3]) for history in histories]
     tokenizer = small_tokenizer()
     ids = tokenizer(prompts)["input_ids"]

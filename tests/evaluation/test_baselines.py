@@ -28,7 +28,7 @@ def test_recent_popularity_counts_validation_rows_only() -> None:
     assert counts.tolist() == [[2, 0, 0]]
 
 
-def test_item_neighbours_are_cosines_of_baskets() -> None:
+def test_item_neighbors_are_cosines_of_baskets() -> None:
     ids, scores = item_knn(LOG, 5, pa.array([[0], [2]], IDS), 3)
     assert ids[0, :2].tolist() == [1, 2]
     assert scores[0, :2].tolist() == pytest.approx([1.0, 0.5])
@@ -81,7 +81,7 @@ def test_known_figures_of_games(baseline, with_mask: list[float], without_mask: 
     assert figures(baseline(table, 17_332, len(targets), 20), targets) == without_mask
 
 
-def test_item_neighbours_on_games_are_within_one_user_of_the_known_figure(games: tuple) -> None:
+def test_item_neighbors_on_games_are_within_one_user_of_the_known_figure(games: tuple) -> None:
     table, histories, targets = games
     measured = figures(item_knn(table, 17_332, histories, 20, seen=histories), targets)
     assert measured == pytest.approx([0.0128, 0.0211, 0.0084, 0.0110], abs=1.01e-4)

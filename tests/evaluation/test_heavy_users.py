@@ -36,7 +36,7 @@ def dense_similarity(log):
     return similarity
 
 
-def test_neighbours_are_the_same_whatever_is_held_and_made_at_once(log, monkeypatch):
+def test_neighbors_are_the_same_whatever_is_held_and_made_at_once(log, monkeypatch):
     generator = np.random.default_rng(1)
     histories = pa.array([generator.permutation(N_ITEMS)[: row % 14].tolist() for row in range(40)], IDS)
     expected = item_knn(log, N_ITEMS, histories, 7)

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import ByT5Tokenizer, CTRLTokenizer, PreTrainedTokenizerFast
 
-from coresift.foundation import shorten, tokenise, tokenise_whole
+from coresift.foundation import shorten, tokenize, tokenize_whole
 from coresift.foundation.tokenizer_training import train_tokenizer
 from coresift.recommenders.tokens import RaggedIntegers
 
@@ -71,7 +71,7 @@ def test_no_control_token_is_read_out_of_a_title(family, tmp_path):
     tokenizer = family(tmp_path)
     for name, token in control(tokenizer).items():
         for title in (f"Zelda {name} Mario", f"Zelda{name}", name):
-            (plain,) = tokenise(tokenizer, [title])
+            (plain,) = tokenize(tokenizer, [title])
             assert token not in plain or token == tokenizer.unk_token_id, title
             assert plain, "nothing is lost"
 
@@ -82,7 +82,7 @@ def test_items_and_prompts_read_a_title_alike(family, tmp_path):
     titles = ["Zelda", "", *(f"Zelda {name} Mario" for name in control(tokenizer))]
     items = RaggedIntegers.from_texts(titles, tokenizer, padding=0, max_tokens=40)
     around = len(tokenizer("a")["input_ids"]) - len(tokenizer("a", add_special_tokens=False)["input_ids"])
-    for place, plain in enumerate(tokenise(tokenizer, titles)):
+    for place, plain in enumerate(tokenize(tokenizer, titles)):
         whole = items.values[items.offsets[place] : items.offsets[place + 1]].tolist()
         kept = plain[: 40 - around]
         assert len(whole) == len(kept) + around
@@ -93,13 +93,13 @@ def test_items_and_prompts_read_a_title_alike(family, tmp_path):
 def test_other_text_is_read_as_the_tokenizer_itself_reads_it(family, tmp_path):
     tokenizer = family(tmp_path)
     texts = ["Zelda a Zelda", "a", "Zelda"]
-    assert tokenise(tokenizer, texts) == tokenizer(texts, add_special_tokens=False)["input_ids"]
-    assert tokenise_whole(tokenizer, texts, longest=60) == tokenizer(texts)["input_ids"]
-    assert tokenise_whole(tokenizer, texts, longest=3) == tokenizer(texts, truncation=True, max_length=3)["input_ids"]
+    assert tokenize(tokenizer, texts) == tokenizer(texts, add_special_tokens=False)["input_ids"]
+    assert tokenize_whole(tokenizer, texts, longest=60) == tokenizer(texts)["input_ids"]
+    assert tokenize_whole(tokenizer, texts, longest=3) == tokenizer(texts, truncation=True, max_length=3)["input_ids"]
 
 
 def test_a_control_token_in_another_width_is_text(tmp_path):
-    assert 1 not in tokenise(unigrams(tmp_path), ["Zelda ＜/s＞"])[0]
+    assert 1 not in tokenize(unigrams(tmp_path), ["Zelda ＜/s＞"])[0]
 
 
 @pytest.mark.parametrize("family", [byte_pairs, slow_bytes])
@@ -107,5 +107,5 @@ def test_a_text_is_shortened_to_whole_tokens(family, tmp_path):
     tokenizer, text = family(tmp_path), "Zelda <eos> " * 30
     short = shorten(tokenizer, text, 12)
     assert text.startswith(short)
-    assert 9 <= len(tokenise(tokenizer, [short])[0]) <= 12
+    assert 9 <= len(tokenize(tokenizer, [short])[0]) <= 12
     assert shorten(tokenizer, "Zelda", 12) == "Zelda"

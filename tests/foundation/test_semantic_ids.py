@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from coresift.foundation import SemanticIdOptions, learn_semantic_ids
-from coresift.foundation.residual_quantiser import ResidualQuantiser, train_quantiser
+from coresift.foundation.residual_quantizer import ResidualQuantizer, train_quantizer
 from coresift.foundation.semantic_ids import with_spread_last_codes
 from coresift.storage import SCHEMAS
 
@@ -20,9 +20,9 @@ SHORT = replace(QUICK, steps=10)
 
 def clustered(n_groups=8, per_group=12, width=16, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.nn.functional.normalize(torch.randn(n_groups, width, generator=generator), dim=1)
+    centers = torch.nn.functional.normalize(torch.randn(n_groups, width, generator=generator), dim=1)
     spread = 0.15 * torch.randn(n_groups, per_group, width, generator=generator)
-    vectors = (centres[:, None] + spread).reshape(-1, width)
+    vectors = (centers[:, None] + spread).reshape(-1, width)
     return {"item_id": torch.arange(len(vectors)), "vector": vectors}
 
 
@@ -71,21 +71,21 @@ def test_equal_inputs_give_equal_codes_and_the_seed_matters():
 
 def test_training_lowers_the_error_below_that_of_one_code_for_all():
     vectors = clustered()["vector"]
-    quantiser = train_quantiser(vectors, 8, QUICK, random_state=0)
+    quantizer = train_quantizer(vectors, 8, QUICK, random_state=0)
     with torch.no_grad():
-        chosen = torch.stack(quantiser.quantise(quantiser.encoder(vectors))[2]).sum(0)
-        error = (quantiser.decoder(chosen) - vectors).square().sum(1).mean()
+        chosen = torch.stack(quantizer.quantize(quantizer.encoder(vectors))[2]).sum(0)
+        error = (quantizer.decoder(chosen) - vectors).square().sum(1).mean()
     assert error < 0.5 * (vectors - vectors.mean(0)).square().sum(1).mean()
 
 
 def test_dead_codes_come_back_to_life():
     vectors = clustered()["vector"]
-    quantiser = ResidualQuantiser(16, 8, QUICK)
-    quantiser.start_from_clusters(vectors, 0)
+    quantizer = ResidualQuantizer(16, 8, QUICK)
+    quantizer.start_from_clusters(vectors, 0)
     with torch.no_grad():
-        quantiser.codebooks[0, 3] = 1e6
-    assert quantiser.revive_dead_codes(vectors, torch.Generator().manual_seed(0)) >= 1
-    assert quantiser.codebooks[0, 3].abs().max() < 100
+        quantizer.codebooks[0, 3] = 1e6
+    assert quantizer.revive_dead_codes(vectors, torch.Generator().manual_seed(0)) >= 1
+    assert quantizer.codebooks[0, 3].abs().max() < 100
 
 
 def test_one_text_for_all_items_is_refused():

@@ -24,7 +24,7 @@ def states_of(clicks, seed=0):
     return SampleStates(Tensors({"sample_id": sample_id, "state": torch.randn(len(clicks), STATE_DIM, generator=draw)}))
 
 
-def personalised(base, states, **mixture):
+def personalized(base, states, **mixture):
     options = RecLoraConfig.for_states(states, n_adapters=2, **mixture)
     recommender = build_recommender(
         "yes_no",
@@ -45,7 +45,7 @@ def personalised(base, states, **mixture):
 def test_rows_of_text_and_states_stay_together_under_padding_and_sorting(tmp_path, kind):
     clicks = clicks_table(9)
     states = states_of(clicks)
-    recommender = personalised(small_base_model(tmp_path / "base", kind), states)
+    recommender = personalized(small_base_model(tmp_path / "base", kind), states)
     together = recommender.click_probabilities(clicks)
     alone = torch.cat([recommender.click_probabilities(clicks.slice(row, 1)) for row in range(len(clicks))])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
@@ -62,7 +62,7 @@ def test_rows_of_text_and_states_stay_together_under_padding_and_sorting(tmp_pat
 def test_an_encoder_s_answer_head_is_kept_with_bank_and_gates(tmp_path):
     clicks = clicks_table(16)
     states, base = states_of(clicks), small_base_model(tmp_path / "base", "bert")
-    recommender = personalised(base, states)
+    recommender = personalized(base, states)
     options = FineTuningOptions(epochs=1, min_steps=4, batch_size=8, validation_samples=0)
     tuned = fine_tune(recommender, clicks, coreset=None, work_folder=tmp_path / "work", options=options)
     loaded = build_recommender(
@@ -74,7 +74,7 @@ def test_an_encoder_s_answer_head_is_kept_with_bank_and_gates(tmp_path):
 def test_the_surrogate_is_read_in_evaluation_mode_and_without_gradients():
     world = make_world(20)
     model = SasRec(SasRecConfig(N_ITEMS, dimension=16, dropout=0.5)).train()
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialize(torch.Generator().manual_seed(0))
     one, two = (surrogate_states(model, world.samples) for _ in range(2))
     assert torch.equal(one["state"], two["state"]) and not one["state"].requires_grad
     assert model.training

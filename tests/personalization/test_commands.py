@@ -15,7 +15,7 @@ def test_export_and_forget_say_in_one_sentence_what_is_missing(tmp_path):
         assert "holds no adapter" in result.output or "no user with raw id 'ann'" in result.output
 
 
-def test_an_adapter_that_is_not_personalised_has_no_gates_to_export(tmp_path):
+def test_an_adapter_that_is_not_personalized_has_no_gates_to_export(tmp_path):
     folder = tmp_path / "models" / "adapter" / "v1" / "adapter"
     mixture().save_pretrained(str(folder))
     (folder / "reclora.json").unlink()

@@ -1,4 +1,4 @@
-"""Two groups of users answer the same prompt oppositely: only a personalised adapter can follow both, in 150 steps."""
+"""Two groups of users answer the same prompt oppositely: only a personalized adapter can follow both, in 150 steps."""
 
 from __future__ import annotations
 

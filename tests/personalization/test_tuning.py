@@ -27,7 +27,7 @@ def states_of(prompts, seed=0, surrogate="abc"):
     return SampleStates(Tensors({"sample_id": sample_id, "state": state}, {"surrogate": surrogate}))
 
 
-def personalised(base, states, **options):
+def personalized(base, states, **options):
     mixture = RecLoraConfig.for_states(states, n_adapters=3, **options)
     return build_recommender(
         "dense",
@@ -43,7 +43,7 @@ def tuned(tmp_path, name="one"):
     base, prompts = small_base_model(tmp_path / "base"), prompts_table(32)
     states = states_of(prompts)
     result = fine_tune(
-        personalised(base, states), prompts, coreset=None, work_folder=tmp_path / name, options=OPTIONS, random_state=1
+        personalized(base, states), prompts, coreset=None, work_folder=tmp_path / name, options=OPTIONS, random_state=1
     )
     return base, prompts, states, result
 
@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on_with_its_bank_and_its_gates(tmp_path):
     shutil.rmtree(tmp_path / "one" / "finished")
     shutil.rmtree(tmp_path / "one" / "checkpoints" / "checkpoint-4")
     again = fine_tune(
-        personalised(base, states), prompts, coreset=None, work_folder=tmp_path / "one", options=OPTIONS, random_state=1
+        personalized(base, states), prompts, coreset=None, work_folder=tmp_path / "one", options=OPTIONS, random_state=1
     )
     assert {file.name: file.read_bytes() for file in again.folder.iterdir()} == expected
     assert again.log == result.log
@@ -111,7 +111,7 @@ def test_states_of_another_surrogate_are_refused_where_they_would_be_used(tmp_pa
 
 def test_gradient_norms_read_the_states_too(tmp_path):
     base, prompts = small_base_model(tmp_path / "base"), prompts_table(6)
-    recommender = personalised(base, states_of(prompts))
+    recommender = personalized(base, states_of(prompts))
     with torch.no_grad():
         for name, parameter in recommender.model.named_parameters():
             if "lora_B" in name:
@@ -138,7 +138,7 @@ def test_clear_errors(tmp_path):
     states = states_of(prompts)
     with pytest.raises(ValueError, match="no single merged model; set it to false"):
         fine_tune(
-            personalised(base, states),
+            personalized(base, states),
             prompts,
             coreset=None,
             work_folder=tmp_path,

@@ -87,10 +87,10 @@ def test_a_table_of_another_adapter_is_refused(tmp_path):
 def test_groups_of_users_have_the_mean_of_their_shares(tmp_path):
     two = torch.cat([some_states(20, seed=1) + 9, some_states(20, seed=2) - 9])
     shares = saved(mixture(), tmp_path).shares(two)
-    labels, centres = cluster_users(shares, 3)
-    assert centres.shape == (3, 4, 3) and len(labels) == 40
-    for label, centre in enumerate(centres):
-        torch.testing.assert_close(centre, shares[labels == label].mean(0), rtol=1e-4, atol=1e-5)
+    labels, centers = cluster_users(shares, 3)
+    assert centers.shape == (3, 4, 3) and len(labels) == 40
+    for label, center in enumerate(centers):
+        torch.testing.assert_close(center, shares[labels == label].mean(0), rtol=1e-4, atol=1e-5)
     again, _ = cluster_users(shares, 3)
     assert np.array_equal(labels, again)
 

@@ -46,7 +46,7 @@ def catalog(tmp_path):
     prompts = prompts_table(30)
     prompts = prompts.set_column(7, "split", pa.array([0] * 20 + [1] * 6 + [2] * 4, pa.int8()))
     surrogate = SasRec(SasRecConfig(n_items=len(TITLES), dimension=8, n_blocks=2, n_heads=2, max_length=6))
-    surrogate.initialise(torch.Generator().manual_seed(0))
+    surrogate.initialize(torch.Generator().manual_seed(0))
     data = {
         "prompts": prompts.drop_columns("history"),
         "samples": corpus_of(prompts),

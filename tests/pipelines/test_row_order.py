@@ -114,7 +114,7 @@ def test_metrics_of_rankings(log):
         evaluate_slices(rankings.slice(1), users, log)
 
 
-def test_states_of_a_personalised_model():
+def test_states_of_a_personalized_model():
     wanted = torch.tensor([5, 1, 1, 7])
     assert torch.equal(SampleStates(shuffled(STATES, SAMPLE_ORDER)).of(wanted), SampleStates(STATES).of(wanted))
 

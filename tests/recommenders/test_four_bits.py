@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM
 
 from coresift.attribution import gradient_norms
 from coresift.finetuning import FineTuningOptions, fine_tune
-from coresift.foundation import quantisation
+from coresift.foundation import quantization
 from coresift.personalization import RecLoraConfig
 from coresift.recommenders import AdapterOptions, build_recommender
 
@@ -23,7 +23,7 @@ RECOMMENDERS = ("dense", "title_generation")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """Wider than the other small models: weights are quantised in blocks of 64."""
+    """Wider than the other small models: weights are quantized in blocks of 64."""
     folder, config = tmp_path_factory.mktemp("models") / "base", llama_config()
     config.hidden_size, config.intermediate_size, config.head_dim = 64, 128, 16
     torch.manual_seed(0)
@@ -42,17 +42,17 @@ def test_on_a_cpu_the_way_out_is_named(base):
 
 
 def test_without_bitsandbytes_the_way_out_is_named(monkeypatch):
-    monkeypatch.setattr(quantisation, "find_spec", lambda name: None)
+    monkeypatch.setattr(quantization, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'coresift\[quantization\]', or set dtype to auto"):
-        quantisation.check_four_bits(torch.device("cuda"))
+        quantization.check_four_bits(torch.device("cuda"))
 
 
 @needs_bitsandbytes
-def test_only_the_base_is_quantised(base):
+def test_only_the_base_is_quantized(base):
     model = built(base, adapter=AdapterOptions(r=2)).model
-    quantised = {name for name, parameter in model.named_parameters() if parameter.dtype == torch.uint8}
-    assert len(quantised) == 14
-    assert not any("lora" in name or "embed" in name for name in quantised)
+    quantized = {name for name, parameter in model.named_parameters() if parameter.dtype == torch.uint8}
+    assert len(quantized) == 14
+    assert not any("lora" in name or "embed" in name for name in quantized)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert trained
     assert all(parameter.dtype.is_floating_point for parameter in trained)

@@ -21,7 +21,7 @@ def base(tmp_path_factory):
 
 
 def semantic_ids():
-    """Colour, age and thing: the words of a title as codes, and a last code that tells nothing apart here."""
+    """Color, age and thing: the words of a title as codes, and a last code that tells nothing apart here."""
     numbers = np.arange(len(TITLES))
     codes = np.stack([numbers // 10, numbers // 5 % 2, numbers % 5, 0 * numbers], axis=1)
     return pa.table({"item_id": numbers, "codes": codes.tolist()}, schema=SCHEMAS["semantic_ids"])

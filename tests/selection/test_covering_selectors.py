@@ -22,7 +22,7 @@ def clusters(*sizes_and_centers, spread=0.01, seed=0):
     return np.concatenate([generator.normal(center, spread, size=(size, 2)) for size, center in sizes_and_centers])
 
 
-def test_neighbours_equal_a_plain_search():
+def test_neighbors_equal_a_plain_search():
     pool = make_pool()
     apart = distances(pool.validation_embedding, pool.embedding)
     positions, found = nearest_rows(pool.validation_embedding, pool.embedding, 7, device="cpu")
@@ -34,7 +34,7 @@ def test_neighbours_equal_a_plain_search():
     np.testing.assert_array_equal(others, np.argsort(among, axis=1)[:, :5])
 
 
-def test_nobody_is_his_own_neighbour_even_among_copies():
+def test_nobody_is_his_own_neighbor_even_among_copies():
     others, apart = nearest_others(np.zeros((6, 2), np.float32), 3, device="cpu")
     assert others.shape == apart.shape == (6, 3)
     assert not (others == np.arange(6)[:, None]).any()
@@ -49,10 +49,10 @@ def test_d2_pruning_equals_plain_message_passing(representation, decay):
     rows, apart = rows_of(pool, representation)
     np.fill_diagonal(apart, np.inf)
     gamma = 1 / rows.shape[1] if decay is None else decay
-    neighbours = [sorted(range(N_TRAIN), key=lambda other: apart[row, other])[:6] for row in range(N_TRAIN)]
+    neighbors = [sorted(range(N_TRAIN), key=lambda other: apart[row, other])[:6] for row in range(N_TRAIN)]
     difficulty = pool.scores["el2n"]
     values = {
-        row: difficulty[row] + sum(np.exp(-apart[row, other]) * difficulty[other] for other in neighbours[row])
+        row: difficulty[row] + sum(np.exp(-apart[row, other]) * difficulty[other] for other in neighbors[row])
         for row in range(N_TRAIN)
     }
     np.testing.assert_allclose(selector.scores_, list(values.values()), atol=1e-5)
@@ -60,7 +60,7 @@ def test_d2_pruning_equals_plain_message_passing(representation, decay):
     while len(chosen) < 25:
         best = max(set(values) - set(chosen), key=values.get)
         chosen.append(best)
-        for other in neighbours[best]:
+        for other in neighbors[best]:
             values[other] -= np.exp(-gamma * apart[best, other]) * values[best]
     assert selector.selected_indices_.tolist() == chosen
 
@@ -74,7 +74,7 @@ def test_d2_pruning_prefers_hard_samples_but_one_of_each_kind():
 
 
 @REPRESENTATIONS
-def test_moderate_equals_plain_medians_of_labelled_classes(representation):
+def test_moderate_equals_plain_medians_of_labeled_classes(representation):
     pool = make_pool()
     selector = SELECTORS["moderate"](budget=20, representation=representation, classes="label").fit(pool)
     rows = getattr(pool, representation).astype(np.float64)

@@ -47,7 +47,7 @@ def test_figures_come_out_in_the_units_of_the_representation(exponent):
 
 
 @pytest.mark.parametrize("exponent", [100, -100])
-def test_neighbours_at_such_distances_are_all_far_or_all_near(exponent):
+def test_neighbors_at_such_distances_are_all_far_or_all_near(exponent):
     """Its weights exp(-distance) are meant in the representation's own units."""
     found, difficulty = chosen("d2_pruning", scaled(exponent, np.float32)), FEATURES["scores"]["el2n"]
     if exponent > 0:

@@ -50,7 +50,7 @@ def test_a_used_up_list_is_filled_again():
     assert chosen.tolist() == np.argsort(-closeness[0])[:199].tolist()
 
 
-def test_knn_prefers_the_neighbours_of_every_validation_sample():
+def test_knn_prefers_the_neighbors_of_every_validation_sample():
     generator = np.random.default_rng(0)
     valid = np.array([[0, 0], [10, 0], [0, 10]])
     rows = np.concatenate([generator.uniform(3, 7, size=(80, 2)), valid + 0.1, valid - 0.1])
@@ -162,7 +162,7 @@ def test_tsds_mass_equals_the_published_algorithm(alpha, density):
     assert selector.scores_.sum() == pytest.approx(1.0)
 
 
-def test_the_extremes_of_tsds_are_the_nearest_and_all_neighbours():
+def test_the_extremes_of_tsds_are_the_nearest_and_all_neighbors():
     apart = np.sort(np.random.default_rng(0).random((5, 4)), axis=1)
     np.testing.assert_allclose(spread_mass(apart, np.ones((5, 4)), 1.0), np.eye(4)[[0] * 5])
     np.testing.assert_allclose(spread_mass(apart, np.ones((5, 4)), 0.0)[:, :3], np.full((5, 3), 1 / 3))

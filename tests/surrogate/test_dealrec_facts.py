@@ -57,7 +57,7 @@ def test_their_influence_is_exactly_zero_and_nobody_else_s(
     short = list_lengths(samples["history"]) < 2
     chosen = samples.filter(pa.array(short | (np.cumsum(~short) <= 300)))
     model = SasRec(SasRecConfig(n_items, dimension=8, n_blocks=1, n_heads=1, max_length=20))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialize(torch.Generator().manual_seed(0))
     batches = surrogate_batches(chosen, 2048, scored=scored)
     scores = influence_scores(model, model.influence_module, batches, batches, sample_losses, solver="dense").scores
     assert int((scores == 0).sum()) == ties

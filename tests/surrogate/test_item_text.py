@@ -18,7 +18,7 @@ TEXT = torch.stack([wave(k * RING) for k in range(1, 5) for wave in (torch.sin, 
 
 def fresh(dimension: int = 8) -> SasRec:
     model = SasRec(SasRecConfig(n_items=N_ITEMS, dimension=dimension))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialize(torch.Generator().manual_seed(0))
     return model
 
 

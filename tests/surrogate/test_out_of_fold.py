@@ -44,9 +44,9 @@ def test_a_rotated_and_shifted_space_is_brought_back() -> None:
 def test_no_orthogonal_map_does_better() -> None:
     generator = torch.Generator().manual_seed(2)
     source, target = torch.randn(40, 5, generator=generator), torch.randn(40, 5, generator=generator)
-    centred, wanted = (part.double() - part.double().mean(0) for part in (source, target))
+    centered, wanted = (part.double() - part.double().mean(0) for part in (source, target))
     best = float((align_states(source, target)(source) - target).norm() / wanted.norm())
-    others = [float((centred @ rotation(5, seed) - wanted).norm() / wanted.norm()) for seed in range(200)]
+    others = [float((centered @ rotation(5, seed) - wanted).norm() / wanted.norm()) for seed in range(200)]
     assert best < min(others)
 
 

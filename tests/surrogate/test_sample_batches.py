@@ -79,7 +79,7 @@ def test_what_is_scored_in_a_sequence(world: World) -> None:
 @pytest.mark.parametrize("max_length", [3, 50])
 def test_sequence_losses_are_the_mean_over_positions(world: World, max_length: int) -> None:
     model = SasRec(SasRecConfig(n_items=N_ITEMS, dimension=8, max_length=max_length))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialize(torch.Generator().manual_seed(0))
     model.eval()
     vectors = model.item_vectors.detach()
 

@@ -15,7 +15,7 @@ IDS = pa.list_(pa.int32())
 @pytest.fixture
 def model() -> SasRec:
     model = SasRec(SasRecConfig(n_items=30, dimension=16, max_length=6))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.initialize(torch.Generator().manual_seed(0))
     return model.eval()
 
 

@@ -92,7 +92,7 @@ def test_large_integers_are_measured_exactly():
 
 
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32])
-def test_masses_normalised_in_their_own_type_are_normalised_again_in_float64(kind):
+def test_masses_normalized_in_their_own_type_are_normalized_again_in_float64(kind):
     generator = torch.Generator().manual_seed(0)
     costs = torch.rand(300, 70, generator=generator)
     source, target = (torch.rand(count, generator=generator) for count in (300, 70))

@@ -81,7 +81,7 @@ class Epochs(lightning.Callback):
 
 
 def main() -> None:
-    """Train with the library's model, loss, optimiser and training module."""
+    """Train with the library's model, loss, optimizer and training module."""
     arguments = parse()
     task = Task(arguments.task)
     lightning.seed_everything(arguments.seed)

@@ -72,7 +72,7 @@ def use_threads(count: int) -> int:
 
 
 def one_openmp_thread() -> AbstractContextManager[object]:
-    """Keep scikit-learn to one thread: several add up, such as centres of k-means, in the order they finish."""
+    """Keep scikit-learn to one thread: several add up, such as centers of k-means, in the order they finish."""
     return threadpool_limits(limits=1, user_api="openmp")
 
 

@@ -13,7 +13,7 @@ from coresift.storage import SPLITS
 _DAY = 86_400_000
 """Milliseconds; Matplotlib counts dates in days since 1970."""
 
-_COLOURS = ("tab:blue", "tab:orange", "tab:green")
+_COLORS = ("tab:blue", "tab:orange", "tab:green")
 
 
 def plot_corpus(report: Mapping[str, Any]) -> Figure:
@@ -36,7 +36,7 @@ def plot_corpus(report: Mapping[str, Any]) -> Figure:
 
 def _bars(axes: Axes, counts: Sequence[Mapping[str, int]], name: str, label: str) -> None:
     """Draw counts over powers of two."""
-    axes.bar([str(row["from"]) for row in counts], [row[name] for row in counts], color=_COLOURS[0])
+    axes.bar([str(row["from"]) for row in counts], [row[name] for row in counts], color=_COLORS[0])
     axes.set(xlabel=label, ylabel=name)
     axes.tick_params(axis="x", labelrotation=45)
 
@@ -44,7 +44,7 @@ def _bars(axes: Axes, counts: Sequence[Mapping[str, int]], name: str, label: str
 def _samples(axes: Axes, report: Mapping[str, Any]) -> None:
     """Draw the samples of every split, and tell the share of cold items."""
     splits = report["splits"]
-    axes.bar(list(splits), [part["samples"] for part in splits.values()], color=_COLOURS)
+    axes.bar(list(splits), [part["samples"] for part in splits.values()], color=_COLORS)
     cold = report["cold_item_share_of_test"]
     told = "no test interactions" if cold is None else f"{cold:.1%} of test interactions have a cold item"
     axes.set(ylabel="samples", title=f"Samples; {told}")
@@ -55,7 +55,7 @@ def _time(axes: Axes, counts: Sequence[Mapping[str, int]]) -> None:
     for name, split in SPLITS.items():
         rows = [row for row in counts if row["split"] == split]
         days = [row["from"] / _DAY for row in rows]
-        axes.plot(days, [row["interactions"] for row in rows], ".-", color=_COLOURS[split], label=name)
+        axes.plot(days, [row["interactions"] for row in rows], ".-", color=_COLORS[split], label=name)
     axes.set(ylabel="interactions per 30 days", title="Time" if counts else "Time: no timestamps")
     axes.tick_params(axis="x", labelrotation=30)
     if counts:

@@ -152,10 +152,10 @@ def _corpus(interactions: Source, items: Source, users: Source, engine: Engine, 
     split = choose_split(options.split, log, engine)
     rows, n_rows = reduced(log, engine, options)
     known_users = number_users(rows, profiles.rows, engine, numeric=log.integer_users)
-    numbered = engine.materialise(_numbered(rows, known_users, engine, split, options))
+    numbered = engine.materialize(_numbered(rows, known_users, engine, split, options))
     n_items = engine.count(catalogue.rows)
     samples = make_samples(numbered, engine, options, n_items=n_items)
-    made = engine.materialise(samples.rows)
+    made = engine.materialize(samples.rows)
     splits = describe_splits(numbered, made, engine)
     check_samples(splits, log.source.shown, method=split, min_history=options.min_history)
     if options.samples == "click":
@@ -204,7 +204,7 @@ def _numbered(
     """Return the interactions as their contract says: dense ids, position in the user's sequence, split."""
     joined = rows.join(users.select("user_id", user=users[USER]), "user").drop("user")
     positions = ibis.row_number().over(group_by="user_id", order_by=IN_ORDER).cast("int32")
-    placed = engine.materialise(joined.mutate(position=positions))
+    placed = engine.materialize(joined.mutate(position=positions))
     cutoffs = Cutoffs.from_text(options.valid_from, options.test_from)
     divided = with_splits(placed, split, engine, cutoffs=cutoffs)
     return divided.mutate(rating=divided["rating"].cast("float32")).select(*SCHEMAS["interactions"].names)

@@ -27,14 +27,14 @@ def reduced(log: InteractionLog, engine: Engine, options: IngestionOptions) -> t
     n_rows = {"read": log.n_rows, "usable": engine.count(log.rows)}
     rows = log.rows
     if options.from_time is not None or options.until_time is not None:
-        rows = engine.materialise(_in_window(rows, log, options))
+        rows = engine.materialize(_in_window(rows, log, options))
         n_rows["in_time_window"] = engine.count(rows)
     if options.min_rating is not None:
         if engine.count(rows.filter(rows["rating"].notnull())) == 0:
             raise ValueError(f"{log.source.shown} has no ratings, which ingestion.min_rating needs: set it to null.")
-        rows = engine.materialise(rows.filter(rows["rating"] >= options.min_rating))
+        rows = engine.materialize(rows.filter(rows["rating"] >= options.min_rating))
         n_rows["rated_well"] = engine.count(rows)
-    rows = engine.materialise(without_repeats(rows))
+    rows = engine.materialize(without_repeats(rows))
     n_rows["without_repeats"] = engine.count(rows)
     if options.k_core > 1:
         rows = core(rows, options.k_core, engine)

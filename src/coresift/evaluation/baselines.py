@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from coresift.evaluation.item_similarity import ItemSimilarity, NeighbourVotes
+from coresift.evaluation.item_similarity import ItemSimilarity, NeighborVotes
 from coresift.evaluation.masked_lists import rank_in_groups
 from coresift.evaluation.options import EvaluationOptions
 from coresift.ranking import Lists, padded_lists, top_items_from
@@ -57,7 +57,7 @@ def item_knn(
     seen: Lists | None = None,
     history_length: int = EvaluationOptions.knn_history_length,
 ) -> tuple[Tensor, Tensor]:
-    """Rank by the summed cosine similarity to a user's latest items (item-based neighbours, Sarwar et al., 2001).
+    """Rank by the summed cosine similarity to a user's latest items (item-based neighbors, Sarwar et al., 2001).
 
     Two items are as similar as the sets of users who had both of them in the training split overlap. Memory is bounded
     however many items a user had.
@@ -74,7 +74,7 @@ def item_knn(
         Item ids (U, k), ties by the lowest id, and summed similarities (U, k).
     """
     similarity = _cosine_similarity(interactions, n_items)
-    votes = NeighbourVotes(similarity, _latest_items(histories, history_length, n_items))
+    votes = NeighborVotes(similarity, _latest_items(histories, history_length, n_items))
     return top_items_from(lambda block: torch.from_numpy(votes.scores(block)), len(histories), k, seen=seen)
 
 

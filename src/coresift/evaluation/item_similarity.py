@@ -64,7 +64,7 @@ class ItemSimilarity:
         return (left @ self._together(items) @ right).astype(np.float32).tocsr()
 
 
-class NeighbourVotes:
+class NeighborVotes:
     """Sums of the similarities to the items that users vote with.
 
     The rows of the items with most pairs are kept, as far as they fit; all others are made for each block anew.

@@ -99,7 +99,7 @@ def rank_baselines(
     k: int,
     knn_history_length: int = EvaluationOptions.knn_history_length,
 ) -> pa.Table:
-    """Rank the catalogue by popularity, recent popularity and item neighbours for every test user.
+    """Rank the catalogue by popularity, recent popularity and item neighbors for every test user.
 
     Returns:
         method, masked, sample_id, items, scores.

@@ -107,7 +107,7 @@ def outputs_of_tuned(
         prompts: Table ``prompts``.
         samples: Table ``samples``.
         interactions: Table ``interactions``.
-        surrogate_states: Tensors ``sample_id`` and ``state``, which a personalised adapter reads.
+        surrogate_states: Tensors ``sample_id`` and ``state``, which a personalized adapter reads.
         item_vectors: Tensors ``item_id`` and ``vector`` of the surrogate.
         options: Users that the popularity prior is chosen on, and whether the surrogate's scores stand beside it.
     """

@@ -33,10 +33,10 @@ def plot_intervals(metrics: dict[str, Any], names: tuple[str, ...] | None = None
 def _draw_panel(axes: Axes, rows: list[dict[str, Any]], name: str) -> None:
     for height, row in enumerate(rows):
         figure = row[name]
-        colour = TUNED if row["method"] == "tuned" else OTHER
-        axes.barh(height, figure["mean"], color=colour, height=0.55, alpha=0.35, linewidth=0)
-        axes.plot([figure["low"], figure["high"]], [height, height], color=colour, linewidth=2.5)
-        axes.plot(figure["mean"], height, "o", color=colour, markersize=6)
+        color = TUNED if row["method"] == "tuned" else OTHER
+        axes.barh(height, figure["mean"], color=color, height=0.55, alpha=0.35, linewidth=0)
+        axes.plot([figure["low"], figure["high"]], [height, height], color=color, linewidth=2.5)
+        axes.plot(figure["mean"], height, "o", color=color, markersize=6)
     right = max((row[name]["high"] for row in rows if not isnan(row[name]["high"])), default=0.0)
     axes.set_xlim(0, right * 1.25 or 1.0)
     for height, row in enumerate(rows):

@@ -60,7 +60,7 @@ def tune_adapter(
         prompts: Table ``prompts``, with a ``history`` column.
         coreset: Table ``coreset``; None trains on all training samples.
         work_folder: Folder for checkpoints and the result, the same for equal inputs and for them only.
-        states: The surrogate's states, which a personalised adapter reads.
+        states: The surrogate's states, which a personalized adapter reads.
         options: Settings of the loop.
     """
     return fine_tune(
@@ -97,14 +97,14 @@ def fine_tune(
         random_state: Seed of batches, negatives and dropout.
 
     Raises:
-        ValueError: If there is nothing to train on, training diverges, or an option does not go with a personalised
+        ValueError: If there is nothing to train on, training diverges, or an option does not go with a personalized
             adapter.
         DiskError: If the disk is full; whole checkpoints stay, and the same call goes on from the last one.
     """
     finished = work_folder / FINISHED
     chosen = options or FineTuningOptions()
     if isinstance(recommender.model, RecLoraModel):
-        _check_personalised(chosen)
+        _check_personalized(chosen)
     if not (finished / ADAPTER).is_dir():
         with owned_folder(work_folder / CHECKPOINTS) as checkpoints:
             log = _train(recommender, prompts, coreset, checkpoints, chosen, random_state)
@@ -112,7 +112,7 @@ def fine_tune(
     return FineTuned(finished / ADAPTER, json.loads((finished / LOG_FILE).read_text(encoding="utf-8")))
 
 
-def _check_personalised(options: FineTuningOptions) -> None:
+def _check_personalized(options: FineTuningOptions) -> None:
     if options.merge:
         raise ValueError("finetuning.merge: a personalised adapter has no single merged model; set it to false")
     if options.gradient_checkpointing:

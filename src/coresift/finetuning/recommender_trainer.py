@@ -95,7 +95,7 @@ class RecommenderTrainer(Trainer):
         return (self.recommender.training_loss(model, inputs, self.draws) * inputs["weight"]).mean()
 
     def create_optimizer(self, *arguments: Any) -> Optimizer:  # noqa: ANN401 - the signature of the base class
-        """Give the gates of a personalised model a learning rate of their own."""
+        """Give the gates of a personalized model a learning rate of their own."""
         fresh = self.optimizer is None
         optimizer = super().create_optimizer(*arguments)
         if fresh and isinstance(self.model, RecLoraModel):
@@ -103,7 +103,7 @@ class RecommenderTrainer(Trainer):
         return optimizer
 
     def log(self, logs: dict[str, float], *arguments: Any) -> None:  # noqa: ANN401 - the signature of the base class
-        """Log; for a personalised model also how its gates divide the users of the last batch."""
+        """Log; for a personalized model also how its gates divide the users of the last batch."""
         if "loss" in logs and isinstance(self.model, RecLoraModel) and self.recommender.states is not None:
             logs |= gate_statistics(self.model, self.recommender.states.of(self.seen))
         super().log(logs, *arguments)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         without_progress_bars,
     )
     from coresift.foundation.options import FoundationOptions, SemanticIdOptions, SmallModelOptions
-    from coresift.foundation.plain_tokens import shorten, tokenise, tokenise_whole
-    from coresift.foundation.quantisation import check_four_bits
+    from coresift.foundation.plain_tokens import shorten, tokenize, tokenize_whole
+    from coresift.foundation.quantization import check_four_bits
     from coresift.foundation.semantic_ids import learn_semantic_ids
     from coresift.foundation.small_llama import check_small_model
     from coresift.foundation.vectors import item_text_vectors, text_vectors
@@ -49,7 +49,7 @@ __all__ = [
     "load_tokenizer",
     "shorten",
     "text_vectors",
-    "tokenise",
-    "tokenise_whole",
+    "tokenize",
+    "tokenize_whole",
     "without_progress_bars",
 ]

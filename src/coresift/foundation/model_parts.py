@@ -27,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from coresift.foundation.limits import bounded_tokenizer
 from coresift.foundation.model_checks import is_hub_id, model_folder_problem
-from coresift.foundation.quantisation import four_bit_loading
+from coresift.foundation.quantization import four_bit_loading
 from coresift.storage import fingerprint
 
 

@@ -48,7 +48,7 @@ class SmallModelOptions:
 
 @dataclass(frozen=True)
 class SemanticIdOptions:
-    """Shape and training of the quantiser that gives items their codes.
+    """Shape and training of the quantizer that gives items their codes.
 
     Raises:
         ValueError: If a value is out of bounds.

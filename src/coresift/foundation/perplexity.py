@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from coresift.foundation.plain_tokens import tokenise_whole
+from coresift.foundation.plain_tokens import tokenize_whole
 
 _TITLES_AT_ONCE = 64
 _IGNORED = -100
@@ -57,5 +57,5 @@ def _tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> np.ndarray:
 
 def _closed(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:
     """Return the tokens of every text between those that begin and end it."""
-    rows = tokenise_whole(tokenizer, texts, longest=tokenizer.model_max_length)
+    rows = tokenize_whole(tokenizer, texts, longest=tokenizer.model_max_length)
     return [[*row, tokenizer.eos_token_id] for row in rows]

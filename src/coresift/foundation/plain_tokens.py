@@ -11,7 +11,7 @@ _MARKUP = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 """Added tokens of this form steer a model even where its tokenizer does not call them special."""
 
 
-def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Return the token ids of texts, without the tokens that a model wants around them.
 
     The name of a control token within a text is read as ordinary text.
@@ -27,7 +27,7 @@ def tokenise(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[l
     return rows
 
 
-def tokenise_whole(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, longest: int) -> list[list[int]]:
+def tokenize_whole(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, longest: int) -> list[list[int]]:
     """Return the token ids of texts within the tokens that a model wants around them.
 
     Args:
@@ -37,17 +37,17 @@ def tokenise_whole(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], *, 
     """
     before, after = _surroundings(tokenizer)
     room = max(0, min(longest, tokenizer.model_max_length) - len(before) - len(after))
-    return [[*before, *row[:room], *after] for row in tokenise(tokenizer, texts)]
+    return [[*before, *row[:room], *after] for row in tokenize(tokenizer, texts)]
 
 
 def shorten(tokenizer: PreTrainedTokenizerBase, text: str, longest: int) -> str:
     """Return the beginning of a text that takes no more than ``longest`` tokens."""
-    if len(tokenise(tokenizer, [text])[0]) <= longest:
+    if len(tokenize(tokenizer, [text])[0]) <= longest:
         return text
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
-        if len(tokenise(tokenizer, [text[:middle].rstrip()])[0]) <= longest:
+        if len(tokenize(tokenizer, [text[:middle].rstrip()])[0]) <= longest:
             fits = middle
         else:
             too_long = middle

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from coresift.foundation.options import SemanticIdOptions
-from coresift.foundation.residual_quantiser import train_quantiser
+from coresift.foundation.residual_quantizer import train_quantizer
 from coresift.storage import SCHEMAS, rows_of_items
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def learn_semantic_ids(
 
     Args:
         vectors: ``item_id`` (M,) and ``vector`` (M, d), as :func:`item_text_vectors` gives them, rows in any order.
-        options: Shape and training of the quantiser.
+        options: Shape and training of the quantizer.
         random_state: Seed.
 
     Returns:
@@ -51,10 +51,10 @@ def learn_semantic_ids(
     if n_distinct < 2:
         raise ValueError("semantic ids need at least two different item texts: check the titles of the items")
     size = min(options.codebook_size or _codebook_size(len(data)), n_distinct)
-    quantiser = train_quantiser(data, size, options, random_state=random_state)
+    quantizer = train_quantizer(data, size, options, random_state=random_state)
     with torch.no_grad():
-        nearest, residuals, _ = quantiser.quantise(quantiser.encoder(data))
-        distances = torch.cdist(residuals[-1], quantiser.codebooks[-1])
+        nearest, residuals, _ = quantizer.quantize(quantizer.encoder(data))
+        distances = torch.cdist(residuals[-1], quantizer.codebooks[-1])
     codes = with_spread_last_codes(nearest.numpy(), distances.numpy())
     collisions = _collision_codes(codes)
     _report(codes, collisions, size)

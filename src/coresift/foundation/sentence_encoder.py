@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from coresift.compute import in_shrinking_batches, progress_bar, resolve_device, resolve_dtype
 from coresift.foundation.model_parts import load_body, load_tokenizer, model_folder
-from coresift.foundation.plain_tokens import tokenise_whole
+from coresift.foundation.plain_tokens import tokenize_whole
 
 MAX_TOKENS = 256
 """Longest text in tokens, where the model reads as many; the rest is not read."""
@@ -32,7 +32,7 @@ def mean_token_vectors(
         batch_size: Texts at once.
 
     Returns:
-        (N, d) float32, not normalised.
+        (N, d) float32, not normalized.
 
     Raises:
         ValueError: If ``model`` is not a model.
@@ -40,7 +40,7 @@ def mean_token_vectors(
     folder = model_folder(model)
     place = resolve_device(device)
     tokenizer, body = load_tokenizer(folder), load_body(folder, dtype=resolve_dtype(dtype, place)).to(place)
-    tokens = tokenise_whole(tokenizer, texts, longest=MAX_TOKENS)
+    tokens = tokenize_whole(tokenizer, texts, longest=MAX_TOKENS)
     order = np.argsort([-len(row) for row in tokens], kind="stable")
     vectors = np.empty((len(tokens), body.config.hidden_size), dtype=np.float32)
 

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from coresift.compute import progress_bar
 from coresift.foundation.catalogue_text import CatalogueText
 from coresift.foundation.options import HEAD_SIZE, SmallModelOptions
-from coresift.foundation.plain_tokens import tokenise
+from coresift.foundation.plain_tokens import tokenize
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _batches(
     stream = np.empty(0, dtype=np.int64)
     for _ in range(options.training_steps):
         while len(stream) < needed:
-            documents = tokenise(tokenizer, text.draw_documents(_DOCUMENTS_AT_ONCE, generator))
+            documents = tokenize(tokenizer, text.draw_documents(_DOCUMENTS_AT_ONCE, generator))
             ends = tokenizer.bos_token_id, tokenizer.eos_token_id
             closed = [np.array([ends[0], *document, ends[1]]) for document in documents]
             stream = np.concatenate([stream, *closed])

@@ -29,7 +29,7 @@ def latent_semantic_vectors(
         random_state: Seed of the randomised SVD.
 
     Returns:
-        (N, d) float32, not normalised; a text without a known word is zero.
+        (N, d) float32, not normalized; a text without a known word is zero.
 
     Raises:
         ValueError: If no text to learn from holds a word.

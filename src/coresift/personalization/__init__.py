@@ -1,4 +1,4 @@
-"""Personalisation: a bank of small LoRAs, mixed per user by gates that read the surrogate's states (RecLoRA)."""
+"""Personalization: a bank of small LoRAs, mixed per user by gates that read the surrogate's states (RecLoRA)."""
 
 from __future__ import annotations
 

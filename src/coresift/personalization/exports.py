@@ -63,13 +63,13 @@ class DataDirectoryExports:
         """
         table, mixture = self._gates()
         flat = np.array(table["shares"].combine_chunks().values, dtype=np.float32)
-        assigned, centres = cluster_users(
+        assigned, centers = cluster_users(
             torch.from_numpy(flat).view(-1, *mixture.shape), count, random_state=random_state
         )
         target = self._target("group_lora")
         with atomic_folder(target) as draft:
-            for number, centre in enumerate(centres):
-                export_plain_lora(mixture, centre, draft / str(number))
+            for number, center in enumerate(centers):
+                export_plain_lora(mixture, center, draft / str(number))
             groups = pa.table({"user_id": table["user_id"], "group": pa.array(assigned, pa.int32())})
             write_table(draft / "groups.parquet", groups)
         return target

@@ -15,11 +15,11 @@ def split_gate_rate(optimizer: Optimizer, model: RecLoraModel) -> None:
     """Move the gates' parameters into groups of their own, which learn ``gate_rate`` times faster.
 
     Gates start near uniform and, on a coreset, have tens of steps to learn; at the bank's rate they stay there. Call it
-    before a schedule is put on the optimiser.
+    before a schedule is put on the optimizer.
 
     Args:
         optimizer: Holds the parameters of the model.
-        model: The personalised model.
+        model: The personalized model.
     """
     gates = {id(parameter) for parameter in model.gates.parameters()}
     for group in list(optimizer.param_groups):
@@ -32,10 +32,10 @@ def split_gate_rate(optimizer: Optimizer, model: RecLoraModel) -> None:
 
 @torch.no_grad()
 def gate_statistics(model: RecLoraModel, states: Tensor | None) -> dict[str, float]:
-    """Summarise the shares that a batch's users give to the bank's adapters.
+    """Summarize the shares that a batch's users give to the bank's adapters.
 
     Args:
-        model: The personalised model.
+        model: The personalized model.
         states: (B, d), as for `bind_states`.
 
     Returns:

@@ -24,7 +24,7 @@ class MixtureLinear(LoraLinear):
     * ``output``: s * sum_k a_bk B_k A_k x
     * ``weight``: s * (sum_k a_bk B_k) (sum_k a_bk A_k) x
 
-    The base layer is only called, so it may be quantised.
+    The base layer is only called, so it may be quantized.
     """
 
     def join(self, config: RecLoraConfig, gates: Gates, binding: StateBinding, *, module: int, adapter: str) -> None:
@@ -106,12 +106,12 @@ def bind_states(model: nn.Module, states: Tensor | None) -> Iterator[None]:
     Blocks may be nested; the inner one counts.
 
     Args:
-        model: A model with personalised layers, wrapped or not.
+        model: A model with personalized layers, wrapped or not.
         states: (B, state_dim), one row a sample; a row of NaN has no state. None mixes evenly for all. Batches have B
             rows or a multiple, in which each sample's rows follow one another (beams, candidates).
 
     Raises:
-        ValueError: If the model has no personalised layer, or the states have another width.
+        ValueError: If the model has no personalized layer, or the states have another width.
     """
     layers = [module for module in model.modules() if isinstance(module, MixtureLinear)]
     if not layers:

@@ -1,4 +1,4 @@
-"""What a personalised mixture of adapters looks like."""
+"""What a personalized mixture of adapters looks like."""
 
 from __future__ import annotations
 

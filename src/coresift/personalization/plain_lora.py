@@ -19,7 +19,7 @@ def export_plain_lora(mixture: SavedMixture, shares: Tensor, folder: Path) -> No
     Mix ``output`` gives rank n_adapters * r, mix ``weight`` rank r, both with the mixture's lora_alpha.
 
     Args:
-        mixture: A personalised adapter.
+        mixture: A personalized adapter.
         shares: (n_gates, n_adapters) shares of a user or of a group.
         folder: Where to write; an older one is replaced.
 

@@ -29,7 +29,7 @@ ONLY_OURS = "RECLORA: this mixture is no plain LoRA, load it with coresift.perso
 
 
 class RecLoraModel(PeftModel):
-    """A base model with a personalised mixture of LoRAs (RecLoRA, arXiv 2408.03533); made by `attach_reclora`.
+    """A base model with a personalized mixture of LoRAs (RecLoRA, arXiv 2408.03533); made by `attach_reclora`.
 
     Saving writes the bank as an ordinary LoRA of rank n_adapters * r with unchanged lora_alpha, and the gates and
     their shape beside it. Stock peft loads that folder as the mixture of equal shares where the two are the same
@@ -74,10 +74,10 @@ class RecLoraModel(PeftModel):
 
 
 def attach_reclora(base_model: PreTrainedModel, config: RecLoraConfig, *, random_state: int = 0) -> RecLoraModel:
-    """Add a fresh personalised mixture of LoRAs to a model, whose own weights are frozen.
+    """Add a fresh personalized mixture of LoRAs to a model, whose own weights are frozen.
 
     Args:
-        base_model: The model to adapt, in place; its layers may be quantised.
+        base_model: The model to adapt, in place; its layers may be quantized.
         config: Shape of the mixture.
         random_state: Seed of the matrices A and of the gates; B starts at zero, so that the adapted model begins as
             the base model.
@@ -147,7 +147,7 @@ def saved_facts(folder: Path) -> dict[str, Any]:
 
 
 def is_reclora(folder: Path) -> bool:
-    """Whether a folder holds a personalised adapter."""
+    """Whether a folder holds a personalized adapter."""
     return (Path(folder) / FACTS_FILE).is_file()
 
 

@@ -23,13 +23,13 @@ DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 @dataclass(frozen=True)
 class SavedMixture:
-    """The folder of a personalised adapter.
+    """The folder of a personalized adapter.
 
     Attributes:
         folder: What the finetuning pipeline, or `RecLoraModel.save_pretrained`, wrote.
 
     Raises:
-        ValueError: Where it is read, if the folder holds no personalised adapter.
+        ValueError: Where it is read, if the folder holds no personalized adapter.
     """
 
     folder: Path

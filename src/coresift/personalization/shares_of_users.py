@@ -18,7 +18,7 @@ def user_gates(mixture: SavedMixture, user_id: NDArray[np.int64], states: Tensor
     """Return what serving needs to know of every user: four bytes per adapter and gate.
 
     Args:
-        mixture: A personalised adapter.
+        mixture: A personalized adapter.
         user_id: (U,) ids.
         states: (U, d) the newest state of each user; a row of NaN is a user without one.
 
@@ -62,5 +62,5 @@ def cluster_users(shares: Tensor, n_clusters: int, *, random_state: int = 0) -> 
     flat = shares.flatten(1).double().numpy()
     with one_openmp_thread():
         found = KMeans(min(n_clusters, len(flat)), random_state=random_state, n_init=4).fit(flat)
-    centres = torch.from_numpy(found.cluster_centers_).float().view(-1, *shares.shape[1:])
-    return found.labels_.astype(np.int64), centres / centres.sum(-1, keepdim=True)
+    centers = torch.from_numpy(found.cluster_centers_).float().view(-1, *shares.shape[1:])
+    return found.labels_.astype(np.int64), centers / centers.sum(-1, keepdim=True)

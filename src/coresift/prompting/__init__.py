@@ -1,4 +1,4 @@
-"""Samples as prompts: Jinja2 templates, special and chat tokens, rendering and tokenising within a length."""
+"""Samples as prompts: Jinja2 templates, special and chat tokens, rendering and tokenizing within a length."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coresift.doors import opened_when_used
 
 if TYPE_CHECKING:
-    from coresift.foundation import tokenise
+    from coresift.foundation import tokenize
     from coresift.prompting.layouts import SequenceLayout
     from coresift.prompting.options import ClickQuestion, ClickTemplates, PromptingOptions, PromptTemplates
     from coresift.prompting.prompt_table import check_labels, render_prompts
@@ -26,5 +26,5 @@ __all__ = [
     "render_prompts",
     "response_budget",
     "response_tokens",
-    "tokenise",
+    "tokenize",
 ]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from transformers import PreTrainedTokenizerBase
 
-from coresift.foundation import shorten, tokenise
+from coresift.foundation import shorten, tokenize
 
 Render: TypeAlias = Callable[[int, list[str], bool], str]
 """Maps a sample's position, its items and whether long texts beside them are cut to its prompt."""
@@ -40,7 +40,7 @@ def fit_prompts(
 ) -> FittedPrompts:
     """Render prompts with as many of the latest items as fit.
 
-    All prompts are rendered and tokenised together; those that are too long go another round with one item less.
+    All prompts are rendered and tokenized together; those that are too long go another round with one item less.
     A prompt of one item that is still too long has its text cut by the tokens in excess. Where a prompt is too long
     without any item, its other texts, such as a profile, are cut and the items come back.
 
@@ -59,7 +59,7 @@ def fit_prompts(
     while pending:
         texts = [render(position, current[position], position in cut) for position in pending]
         too_long = []
-        for position, text, tokens in zip(pending, texts, tokenise(tokenizer, texts), strict=True):
+        for position, text, tokens in zip(pending, texts, tokenize(tokenizer, texts), strict=True):
             fitted.texts[position], fitted.tokens[position] = text, tokens
             if len(tokens) <= longest:
                 continue
@@ -91,7 +91,7 @@ def _shorter(history: list[str], length: int, tokenizer: PreTrainedTokenizerBase
 
 def _without_last_tokens(text: str, count: int, tokenizer: PreTrainedTokenizerBase) -> str:
     if not tokenizer.is_fast:  # only fast tokenizers know where in the text a token stands
-        room = max(0, len(tokenise(tokenizer, [text])[0]) - count)
+        room = max(0, len(tokenize(tokenizer, [text])[0]) - count)
         return shorten(tokenizer, text[:-1], room)
     options = {"add_special_tokens": False, "split_special_tokens": True, "return_offsets_mapping": True}
     ends = [end for _, end in tokenizer(text, **options)["offset_mapping"]]

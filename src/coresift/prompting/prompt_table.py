@@ -85,7 +85,7 @@ class _Renderer:
         return fitted
 
     def _response_ids(self, responses: list[str]) -> list[list[int]]:
-        """Tokenise every distinct response once."""
+        """Tokenize every distinct response once."""
         distinct = sorted(set(responses))
         found = response_tokens(self.tokenizer, distinct, self.longest_response)
         place = {response: number for number, response in enumerate(distinct)}
@@ -107,7 +107,7 @@ def render_prompts(
     max_response_tokens: int = PromptingOptions.max_response_tokens,
     item_text_vectors: Tensor | None = None,
 ) -> pa.Table:
-    """Render every sample as prompt and response, and tokenise both once.
+    """Render every sample as prompt and response, and tokenize both once.
 
     ``max_response_tokens`` of ``max_tokens`` are set apart for the response whatever its length, so that a prompt
     never depends on its target. What is too long of a prompt goes from its oldest item on. Text of a candidate or a

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from transformers import PreTrainedTokenizerBase
 
-from coresift.foundation import tokenise
+from coresift.foundation import tokenize
 from coresift.prompting.layouts import SequenceLayout
 from coresift.prompting.options import PromptingOptions
 
@@ -33,7 +33,7 @@ class Responses:
 
 
 def response_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], longest: int) -> Responses:
-    """Tokenise responses, those of prompts as well as the titles of a catalogue.
+    """Tokenize responses, those of prompts as well as the titles of a catalogue.
 
     Args:
         tokenizer: Tokenizer of the base model.
@@ -41,7 +41,7 @@ def response_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], lo
         longest: Most tokens of a response; a longer text is cut before its end.
     """
     layout = SequenceLayout.of(tokenizer)
-    rows = tokenise(tokenizer, texts)
+    rows = tokenize(tokenizer, texts)
     room = longest - len(layout.end)
     return Responses([layout.response(row, longest) for row in rows], [len(row) > room for row in rows])
 

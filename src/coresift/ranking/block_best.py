@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 GROUP_SIZE = 8
-"""Columns that share one maximum; they lie far apart, so that the maxima of neighbours are taken together."""
+"""Columns that share one maximum; they lie far apart, so that the maxima of neighbors are taken together."""
 FEWEST_GROUPS = 4
 """Groups per wanted column from which their maxima pay."""
 

@@ -34,7 +34,7 @@ def attach_adapter(
     random_state: int,
     task_type: TaskType = TaskType.FEATURE_EXTRACTION,
 ) -> PeftModel:
-    """Add a fresh LoRA adapter, or a personalised mixture of them, to a model whose own weights are frozen.
+    """Add a fresh LoRA adapter, or a personalized mixture of them, to a model whose own weights are frozen.
 
     An answer head is trained whole.
 

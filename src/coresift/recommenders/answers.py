@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from coresift.prompting import tokenise
+from coresift.prompting import tokenize
 
 ANSWER_HEAD = "answer_head"
 """Name of the head within an encoder; peft trains and saves it whole."""
@@ -23,7 +23,7 @@ def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, str]) 
     Raises:
         ValueError: If an answer is not a single token, or both are the same one.
     """
-    positive, negative = tokenise(tokenizer, list(answers))
+    positive, negative = tokenize(tokenizer, list(answers))
     if len(positive) == len(negative) == 1 and positive != negative:
         return positive[0], negative[0]
     usable = [f"[{first}, {second}]" for first, second in USUAL_ANSWERS if _single(tokenizer, (first, second))]
@@ -35,7 +35,7 @@ def answer_tokens(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, str]) 
 
 
 def _single(tokenizer: PreTrainedTokenizerBase, answers: tuple[str, str]) -> bool:
-    positive, negative = tokenise(tokenizer, list(answers))
+    positive, negative = tokenize(tokenizer, list(answers))
     known = tokenizer.unk_token_id not in (*positive, *negative)
     return known and len(positive) == len(negative) == 1 and positive != negative
 

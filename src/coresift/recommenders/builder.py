@@ -56,7 +56,7 @@ def build_recommender(
         items: Table ``items``; row = item id.
         adapter: Options of a fresh LoRA adapter; None and no folder: the untuned model.
         adapter_folder: Folder of a tuned adapter.
-        states: The surrogate's states, which a personalised adapter reads; None mixes evenly for all users.
+        states: The surrogate's states, which a personalized adapter reads; None mixes evenly for all users.
         item_counts: (M,) training interactions of every item, for recommenders that weigh by popularity.
         semantic_ids: Table ``semantic_ids``, which recommender semantic_id reads.
         probe: Only gradients will be measured: a fresh adapter is attached even where training moves all weights.

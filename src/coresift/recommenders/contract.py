@@ -59,7 +59,7 @@ class Recommender(ABC, Generic[Options]):
         dtype: Precision of the model's products; losses stay float32.
 
     Attributes:
-        states: The surrogate's states, which a personalised model reads; None mixes evenly for all users.
+        states: The surrogate's states, which a personalized model reads; None mixes evenly for all users.
     """
 
     declared: ClassVar[type[RecommenderOptions]]
@@ -143,7 +143,7 @@ class Recommender(ABC, Generic[Options]):
     def bind_samples(self, sample_id: Tensor | None) -> AbstractContextManager[None]:
         """Say whose samples (B,) the model reads within a block; None for text that belongs to no user.
 
-        Every reading of a prompt stands in such a block, in losses too. A model that is not personalised ignores it.
+        Every reading of a prompt stands in such a block, in losses too. A model that is not personalized ignores it.
         """
         if not isinstance(self.model, RecLoraModel):
             return nullcontext()

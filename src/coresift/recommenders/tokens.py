@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from coresift.foundation import tokenise_whole
+from coresift.foundation import tokenize_whole
 from coresift.ranking import list_rows
 
 
@@ -46,8 +46,8 @@ class RaggedIntegers:
     def from_texts(
         cls, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, padding: int, max_tokens: int
     ) -> RaggedIntegers:
-        """Tokenise texts once, within the tokens that the model wants around them, cut to ``max_tokens`` in all."""
-        encoded = tokenise_whole(tokenizer, texts, longest=max_tokens)
+        """Tokenize texts once, within the tokens that the model wants around them, cut to ``max_tokens`` in all."""
+        encoded = tokenize_whole(tokenizer, texts, longest=max_tokens)
         return cls.from_arrow(pa.array(encoded, pa.list_(pa.int64())), padding=padding)
 
     def __len__(self) -> int:

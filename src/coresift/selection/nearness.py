@@ -24,7 +24,7 @@ def nearest_rows(queries: NDArray, rows: NDArray, count: int, *, device: str) ->
     Args:
         queries: (Q, d).
         rows: (N, d).
-        count: Neighbours per query; all rows where there are fewer.
+        count: Neighbors per query; all rows where there are fewer.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
@@ -48,7 +48,7 @@ def nearest_others(rows: NDArray, count: int, *, device: str) -> tuple[NDArray, 
 
     Args:
         rows: (N, d).
-        count: Neighbours per row; all others where there are fewer.
+        count: Neighbors per row; all others where there are fewer.
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
@@ -56,7 +56,7 @@ def nearest_others(rows: NDArray, count: int, *, device: str) -> tuple[NDArray, 
     """
     positions, distances = nearest_rows(rows, rows, count + 1, device=device)
     is_other = positions != np.arange(len(rows))[:, None]
-    # A row that copies of it crowd out of its own list has one neighbour too many.
+    # A row that copies of it crowd out of its own list has one neighbor too many.
     is_other[is_other.all(axis=1), -1] = False
     shape = (len(rows), positions.shape[1] - 1)
     return positions[is_other].reshape(shape), distances[is_other].reshape(shape)

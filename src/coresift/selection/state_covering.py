@@ -24,7 +24,7 @@ LEAST_SHARE = 0.5
 class StateCoveringSelector(Selector):
     """Shares the budget among clusters of surrogate states and lets a selector choose within each.
 
-    A personalised mixture of adapters routes users by their surrogate state (RecLoRA, arXiv 2408.03533): a region of
+    A personalized mixture of adapters routes users by their surrogate state (RecLoRA, arXiv 2408.03533): a region of
     states without training samples leaves its adapters untrained. Budgets follow the sizes of the clusters, but none
     falls below half of an equal share, rounded up, where the cluster is large enough and the budget reaches the number
     of clusters. Within a cluster the selector sees the validation samples of that cluster, or all of them where it has

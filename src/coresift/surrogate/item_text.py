@@ -14,7 +14,7 @@ INITIAL_SPREAD = 0.02
 
 
 def principal_components(vectors: Tensor, count: int) -> Tensor:
-    """Return the coordinates (M, min(count, d)) of centred unit rows along their main directions, mean square 1."""
+    """Return the coordinates (M, min(count, d)) of centered unit rows along their main directions, mean square 1."""
     rows = F.normalize(vectors.double(), dim=1)
     rows = rows - rows.mean(0)
     values, directions = torch.linalg.eigh(rows.T @ rows)

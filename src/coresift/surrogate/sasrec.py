@@ -69,7 +69,7 @@ class CausalSelfAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a position-wise network, each on a normalised copy and added back."""
+    """Attention, then a position-wise network, each on a normalized copy and added back."""
 
     def __init__(self, config: SasRecConfig) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class SasRec(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
         self.norm = nn.LayerNorm(config.dimension)
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialize(self, generator: torch.Generator) -> None:
         """Draw every weight matrix from N(0, 0.02^2) and set biases to zero, without touching global random state."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):

@@ -28,7 +28,7 @@ def target_loss_drops(
 ) -> Tensor:
     """Return (loss before - loss after) / loss before (N,) of a warm-up on the validation samples.
 
-    The normalised endpoint loss drop along a target-aligned path (Yang et al., 2026, arXiv 2605.09404). The trained
+    The normalized endpoint loss drop along a target-aligned path (Yang et al., 2026, arXiv 2605.09404). The trained
     surrogate is where the path starts. Its capacity is limited to a map of low rank added to the states; all other
     weights rest.
 

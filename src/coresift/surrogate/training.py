@@ -133,7 +133,7 @@ def train_surrogate(
 
 
 class _Training:
-    """The state of one training: model, its running mean, optimiser, data, and what stops it."""
+    """The state of one training: model, its running mean, optimizer, data, and what stops it."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class _Training:
         counts = np.bincount(self.sequences.targets, minlength=n_items)
         generator = torch.Generator().manual_seed(random_state)
         self.model = SasRec(SasRecConfig.of(n_items, options))
-        self.model.initialise(generator)
+        self.model.initialize(generator)
         use_item_text(
             self.model, options.item_text, item_text_vectors, known=torch.from_numpy(counts > 0), generator=generator
         )

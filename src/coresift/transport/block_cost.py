@@ -200,9 +200,9 @@ class BlockCost:
     def _prepare_targets(self) -> None:
         self._exact_center = self._valid.double().mean(dim=0)
         self._center = self._exact_center.to(torch.float32)
-        centred = self._valid.to(torch.float32) - self._center
-        self._minus_twice_valid = (-2.0 * centred).T.contiguous()
-        self._valid_square = centred.square().sum(dim=1)
+        centered = self._valid.to(torch.float32) - self._center
+        self._minus_twice_valid = (-2.0 * centered).T.contiguous()
+        self._valid_square = centered.square().sum(dim=1)
         self._offset = self._offset.to(self.device)
 
     def _squared_distances(self, positions: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -224,9 +224,9 @@ class BlockCost:
     def _exact_distances(self, positions: torch.Tensor) -> torch.Tensor:
         """Float64 distances: from products where these are precise, from differences where rows nearly coincide."""
         train = self._train[positions].double()
-        centred, valid = train - self._exact_center, self._valid.double() - self._exact_center
-        sizes = centred.square().sum(dim=1)[:, None] + valid.square().sum(dim=1)
-        squares = torch.addmm(sizes, centred, valid.T, alpha=-2.0)
+        centered, valid = train - self._exact_center, self._valid.double() - self._exact_center
+        sizes = centered.square().sum(dim=1)[:, None] + valid.square().sum(dim=1)
+        squares = torch.addmm(sizes, centered, valid.T, alpha=-2.0)
         rows, columns = (squares < NEAR * sizes).nonzero(as_tuple=True)
         for part in torch.arange(len(rows), device=self.device).split(max(1, DIFFERENCE_ENTRIES // train.shape[1])):
             differences = train[rows[part]] - self._valid[columns[part]].double()

@@ -83,7 +83,7 @@ def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title")
     check_types(table, source, _ITEM_TYPES)
     n_rows = check_not_empty(table, source, engine)
     title = cleaned_text(table["title"]).nullif("")
-    marked = engine.materialise(
+    marked = engine.materialize(
         table.select(
             SOURCE_ROW,
             _fault(table, "item_id"),
@@ -94,7 +94,7 @@ def read_items(source: Source, engine: Engine, *, item_text: ItemText = "title")
     )
     known = kept(marked).drop(SOURCE_ROW, FAULT)
     numbered = known.mutate(item_id=dense_ids(known["item"], numeric=holds_integers(table["item_id"], source, engine)))
-    items = engine.materialise(_with_text(numbered, item_text))
+    items = engine.materialize(_with_text(numbered, item_text))
     return Entities(source, items, rejected(marked, source), n_rows, written_fractions(table, engine, "item_id"))
 
 
@@ -110,7 +110,7 @@ def read_users(source: Source, engine: Engine) -> Entities:
     marked = table.mutate(_fault(table, "user_id"), identifier(table["user_id"]).name(USER))
     marked = marked.mutate(_reason(USER, "user_id"))
     reserved = [name for name in marked.columns if name.lower() == _RESERVED]
-    marked = engine.materialise(marked.drop("user_id", *reserved))
+    marked = engine.materialize(marked.drop("user_id", *reserved))
     surprises = written_fractions(table, engine, "user_id")
     known = kept(marked).drop(SOURCE_ROW, FAULT)
     return Entities(source, known, rejected(marked, source), engine.count(marked), surprises)
@@ -130,7 +130,7 @@ def number_users(log: ir.Table, profiles: ir.Table, engine: Engine, *, numeric: 
     """
     users = log.select(log["user"].name(USER)).distinct()
     users = users.mutate(user_id=dense_ids(users[USER], numeric=numeric), raw_id=users[USER])
-    return engine.materialise(users.left_join(profiles, USER).drop(f"{USER}_right"))
+    return engine.materialize(users.left_join(profiles, USER).drop(f"{USER}_right"))
 
 
 def dense_ids(key: ir.StringColumn, *, numeric: bool) -> ir.IntegerColumn:

@@ -99,7 +99,7 @@ def read_log(source: Source, known_items: ir.Table, engine: Engine, *, timestamp
     for name in ("timestamp", "position", "rating"):
         if name in table.columns:
             check_some_readable(table, source, engine, name=name, value=values[name])
-    rows = engine.materialise(_with_reasons(table, values, known_items, order))
+    rows = engine.materialize(_with_reasons(table, values, known_items, order))
     return InteractionLog(
         source=source,
         rows=kept(rows),
@@ -202,6 +202,6 @@ def core(rows: ir.Table, k: int, engine: Engine) -> ir.Table:
         for name in ("user", "item_id"):
             frequent = rows.group_by(name).agg(n=rows.count()).filter(ibis._["n"] >= k)
             rows = rows.semi_join(frequent, name)
-        rows = engine.materialise(rows)
+        rows = engine.materialize(rows)
         n_before, n_after = n_after, engine.count(rows)
     return rows

@@ -36,7 +36,7 @@ class DuckDbEngine(Engine):
         super().__init__(connection, folder)
         self._links = links
 
-    def materialise(self, expression: ir.Table) -> ir.Table:
+    def materialize(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the database."""
         return self.connection.create_table(self.next_name(), expression)
 

@@ -30,7 +30,7 @@ class Engine(ABC):
         self._n_steps = 0
 
     @abstractmethod
-    def materialise(self, expression: ir.Table) -> ir.Table:
+    def materialize(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the engine."""
 
     @abstractmethod

@@ -28,7 +28,7 @@ def with_number(
     placed = table.mutate(bucket.cast("int64").name(_BUCKET))
     sizes = placed.group_by(_BUCKET).agg(size=placed.count())
     before = ibis.window(order_by=_BUCKET, preceding=(None, 1))
-    starts = engine.materialise(sizes.mutate(start=ibis.coalesce(sizes["size"].sum().over(before), 0)).drop("size"))
+    starts = engine.materialize(sizes.mutate(start=ibis.coalesce(sizes["size"].sum().over(before), 0)).drop("size"))
     within = ibis.row_number().over(group_by=_BUCKET, order_by=list(order_by))
     joined = placed.mutate(within.name(name)).join(starts, _BUCKET)
     return joined.mutate((joined["start"] + joined[name]).cast("int64").name(name)).drop("start", _BUCKET)

@@ -51,7 +51,7 @@ class SparkEngine(Engine):
         self.errors = (PySparkException, Py4JError)
         self._session = session
 
-    def materialise(self, expression: ir.Table) -> ir.Table:
+    def materialize(self, expression: ir.Table) -> ir.Table:
         """Compute an expression once and return the result as a table of the session."""
         step = self.folder / self.next_name()
         self.connection.to_parquet(expression, str(step))

@@ -93,7 +93,7 @@ def _sequences(counted: ir.Table, engine: Engine, seen_until: Sequence[int], siz
     """Collect the chunks of all users, some users at a time, because engines hold what they collect in memory."""
     n_parts = 1 + engine.count(counted) // ROWS_AT_ONCE
     collected = [
-        engine.materialise(_chunks(counted.filter(counted["user_id"] % n_parts == part), split, size))
+        engine.materialize(_chunks(counted.filter(counted["user_id"] % n_parts == part), split, size))
         for split in seen_until
         for part in range(n_parts)
     ]

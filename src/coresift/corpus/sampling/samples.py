@@ -54,9 +54,9 @@ def make_samples(interactions: ir.Table, engine: Engine, options: IngestionOptio
     longest = options.max_history
     if options.samples == "sliding_window" and longest == 0:
         raise ValueError("ingestion.samples = sliding_window needs the length of a window: set ingestion.max_history.")
-    counted = engine.materialise(with_counts_before(interactions))
+    counted = engine.materialize(with_counts_before(interactions))
     if options.samples == "click":
-        targets = engine.materialise(_click_targets(counted, options, n_items))
+        targets = engine.materialize(_click_targets(counted, options, n_items))
         longest, n_cut = bound_of(targets, engine, longest)
         made = with_histories(targets, counted, engine, seen_until=(0, 1, 2), longest=longest)
     else:
@@ -64,7 +64,7 @@ def make_samples(interactions: ir.Table, engine: Engine, options: IngestionOptio
         longest, n_cut = bound_of(training, engine, longest) if options.samples != "last" else (longest, 0)
         held_out = with_histories(held_out_targets(counted), counted, engine, seen_until=(0, 1), longest=0)
         made = with_histories(training, counted, engine, seen_until=(0,), longest=longest).union(held_out)
-    made = engine.materialise(made)
+    made = engine.materialize(made)
     bucket = made["split"].cast("int64") * _USERS + made["user_id"] // _USERS_PER_BUCKET
     in_order = ("split", "user_id", "first_position", "draw")
     numbered = with_number(made, "sample_id", engine, bucket=bucket, order_by=in_order)

@@ -68,7 +68,7 @@ def held_out_targets(counted: ir.Table) -> ir.Table:
 
 
 def click_targets(counted: ir.Table, positive_rating: float) -> ir.Table:
-    """Return one row per interaction, labelled 1 where it is rated ``positive_rating`` or better, else 0.
+    """Return one row per interaction, labeled 1 where it is rated ``positive_rating`` or better, else 0.
 
     The history of an impression is all the user had before it in its own and earlier splits. Without a rating the
     interaction itself is the sign of interest: label 1.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from coresift.corpus.simulation.vocabulary import (
     ACCESSORIES,
     BRANDS,
-    COLOURS,
+    COLORS,
     EDITIONS,
     FIRST_WORDS,
     GENRE_NOUNS,
@@ -181,12 +181,12 @@ def _accessories(generator: np.random.Generator) -> Iterator[Product]:
     family = -1
     while True:
         kind = str(generator.choice(kinds))
-        brand, colour = generator.choice(BRANDS), generator.choice(COLOURS)
+        brand, color = generator.choice(BRANDS), generator.choice(COLORS)
         name = generator.choice(ACCESSORIES[kind])
         release = -generator.uniform(0, 700) if generator.random() < _OLD_SHARE else generator.uniform(0, N_DAYS - 90)
         platform = _platform_on_sale(int(generator.integers(len(PLATFORMS))), release)
         yield Product(
-            title=f"{brand} {name} for {PLATFORMS[platform]}, {colour}",
+            title=f"{brand} {name} for {PLATFORMS[platform]}, {color}",
             categories=("Video Games", PLATFORMS[platform], "Accessories", kind),
             description=f"{name} by {brand}. Fits {PLATFORMS[platform]}." if generator.random() < 0.6 else None,
             platform=platform,

@@ -92,7 +92,7 @@ PUBLISHERS: tuple[str, ...] = ("Bluepine", "Northlight", "Kitewing", "Marble Arc
 
 BRANDS: tuple[str, ...] = ("Gearlon", "Hexaplay", "Nimbus", "Raptek", "Volt & Co")
 
-COLOURS: tuple[str, ...] = ("Black", "White", "Red", "Midnight Blue", "Lime")
+COLORS: tuple[str, ...] = ("Black", "White", "Red", "Midnight Blue", "Lime")
 
 TOPICS: tuple[str, ...] = (*GENRE_NOUNS, *ACCESSORIES)
 """Everything a customer can have a taste for: genres of games, then kinds of accessories."""

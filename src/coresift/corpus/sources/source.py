@@ -112,7 +112,7 @@ def open_source(
     with _named_after(source, engine):
         parts = _parts(source, engine, required, optional)
         columns = _columns(source, [part.names for part in parts], required, optional)
-        return engine.materialise(read_parts(parts, columns, engine))
+        return engine.materialize(read_parts(parts, columns, engine))
 
 
 def check_apart(source: Source, folder: Path, targets: Sequence[Path]) -> None:

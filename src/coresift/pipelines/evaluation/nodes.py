@@ -59,7 +59,7 @@ def rank_with_baselines(
     threads: Threads,
     seed: Seed,
 ) -> tuple[Table, Table, list[dict[str, Any]]]:
-    """Rank the catalogue by popularity, item neighbours and the surrogate, or predict clicks by it and by rates."""
+    """Rank the catalogue by popularity, item neighbors and the surrogate, or predict clicks by it and by rates."""
     from coresift.compute import use_threads
     from coresift.evaluation import baseline_predictions, baseline_rankings, draw_test_samples
     from coresift.surrogate import load_surrogate

@@ -19,7 +19,7 @@ def render_prompts(
     parameters: PromptingParameters,
     recommender: RecommenderParameters,
 ) -> Table:
-    """Render every sample as prompt and response, and tokenise both once."""
+    """Render every sample as prompt and response, and tokenize both once."""
     from coresift import prompting
     from coresift.foundation import load_tokenizer
     from coresift.storage import rows_of_items

@@ -49,8 +49,8 @@ def ground(
             "recommender.title_generation.popularity_weight needs the number of interactions of every item: pass "
             "item_counts, or set it to 0"
         )
-    centre = titles.mean(0)
-    moved_titles, moved_queries = titles - centre, queries - centre
+    center = titles.mean(0)
+    moved_titles, moved_queries = titles - center, queries - center
     squares = moved_titles.square().sum(1)
     factor = _closeness(popularity, popularity_weight) if popularity is not None and popularity_weight else None
 

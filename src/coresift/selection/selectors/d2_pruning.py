@@ -1,4 +1,4 @@
-"""D2 pruning (Maharana et al., 2024, arXiv 2310.07931): difficulty and diversity by messages on a neighbour graph."""
+"""D2 pruning (Maharana et al., 2024, arXiv 2310.07931): difficulty and diversity by messages on a neighbor graph."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from coresift.selection.selector import Budget, DeviceName, RandomState, Selecti
 
 
 class D2PruningSelector(Selector):
-    """Spreads difficulty over a graph of nearest neighbours, then takes the highest and silences its neighbours.
+    """Spreads difficulty over a graph of nearest neighbors, then takes the highest and silences its neighbors.
 
-    Forward, a node's value is its difficulty plus that of its neighbours times ``exp(-distance)``. Backward, the node
-    of the highest value is selected and its neighbours lose ``exp(-decay * distance)`` times that value.
+    Forward, a node's value is its difficulty plus that of its neighbors times ``exp(-distance)``. Backward, the node
+    of the highest value is selected and its neighbors lose ``exp(-decay * distance)`` times that value.
     """
 
     def __init__(

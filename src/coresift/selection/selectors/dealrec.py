@@ -27,9 +27,9 @@ STRATA = {"width": width_strata, "quantile": quantile_strata}
 class DealrecSelector(Selector):
     """Scores candidates by influence and effort, drops the hardest, and samples over strata of the score.
 
-    ``score = influence + effort_weight * gradient_norm`` after normalising both (Eq. 13). The paper's released code
+    ``score = influence + effort_weight * gradient_norm`` after normalizing both (Eq. 13). The paper's released code
     (github.com/Linxyhaha/DEALRec) is ``normalization="minmax", strata="width", n_strata=50, prune_share=0.1,
-    quota_exponent=0`` with an effort weight of 0.3 on Games and 1 elsewhere. By default ranks are normalised instead,
+    quota_exponent=0`` with an effort weight of 0.3 on Games and 1 elsewhere. By default ranks are normalized instead,
     because a few outliers decide what min-max leaves of everybody else. What the influence aims at and what the
     effort is measured on are parameters of attribution.
     """

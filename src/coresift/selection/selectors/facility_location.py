@@ -10,7 +10,7 @@ from coresift.transport import BlockCost, greedy_medoids
 
 
 class FacilityLocationSelector(Selector):
-    """Maximises the sum, over all candidates, of the similarity to the most similar selected one, greedily.
+    """Maximizes the sum, over all candidates, of the similarity to the most similar selected one, greedily.
 
     The similarity of a pair is the largest distance of the pool less their distance. The greedy choice reaches
     1 - 1/e of the best sum (Nemhauser et al., 1978); gains are measured lazily, and exactly.

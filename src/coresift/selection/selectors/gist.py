@@ -18,7 +18,7 @@ from coresift.selection.selector import Budget, DeviceName, RandomState, ScoreSe
 class GistSelector(ScoreSelector):
     """Scores a candidate by the cosine to the nearest subtask, in the leading subspace of the validation gradients.
 
-    The subspace is that of the largest singular values of the validation gradients, not centred; candidates and
+    The subspace is that of the largest singular values of the validation gradients, not centered; candidates and
     validation samples are projected on it, subtasks are means of projected gradients, and the score is the largest
     cosine (as in the authors' code, github.com/GuanghuiMin/GIST). Coupled directions of LoRA's two factors stay
     together where a diagonal preconditioner would scale them apart. The paper decomposes whole gradients; here they
@@ -58,7 +58,7 @@ def leading_directions(rows: NDArray, rank: int) -> NDArray:
     """Return the right singular vectors of the largest singular values, at most as many as the rows have rank.
 
     Args:
-        rows: (V, k), not centred.
+        rows: (V, k), not centered.
         rank: How many directions.
 
     Returns:

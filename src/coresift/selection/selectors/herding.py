@@ -38,13 +38,13 @@ class HerdingSelector(Selector):
         (rows,), unit = in_common_unit(pool.require(self.representation))
         ties = tie_ranks(len(pool), self.random_state)
         mean = rows.mean(axis=0, dtype=np.float64)
-        centred = rows - mean.astype(rows.dtype)
+        centered = rows - mean.astype(rows.dtype)
         missing, is_open = np.zeros_like(mean), np.ones(len(pool), dtype=bool)
         chosen = np.empty(self.budget, dtype=np.int64)
         for step in range(self.budget):
-            products = centred @ missing.astype(rows.dtype)
+            products = centered @ missing.astype(rows.dtype)
             chosen[step] = best = largest(np.where(is_open, products, -np.inf), ties)
             is_open[best] = False
-            missing -= centred[best]
+            missing -= centered[best]
         gap = float(np.linalg.norm(missing)) / self.budget * unit
         return Selection(chosen, is_prefix_valid=True, figures={"distance_of_means": gap})

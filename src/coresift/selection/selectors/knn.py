@@ -1,4 +1,4 @@
-"""Nearest neighbours of validation: every validation sample takes its nearest candidate, in turn."""
+"""Nearest neighbors of validation: every validation sample takes its nearest candidate, in turn."""
 
 from __future__ import annotations
 

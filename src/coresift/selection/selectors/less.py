@@ -24,7 +24,7 @@ from coresift.selection.selector import Budget, DeviceName, RandomState, Selecti
 
 
 class LessSelector(Selector):
-    """Scores a candidate by the inner product of its projected, normalised LoRA gradient with those of subtasks.
+    """Scores a candidate by the inner product of its projected, normalized LoRA gradient with those of subtasks.
 
     The paper averages over the validation samples of a subtask and takes the best subtask of each candidate; a round
     robin in which subtasks take turns is the better of the two at small budgets (arXiv 2602.14696). Where the paper

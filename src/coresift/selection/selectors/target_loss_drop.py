@@ -12,7 +12,7 @@ from coresift.selection.selector import Budget, RandomState, ScoreSelector
 class TargetLossDropSelector(ScoreSelector):
     """Takes the candidates whose loss a short warm-up on the validation samples lowers most, relative to itself.
 
-    The score is (loss before - loss after) / loss before, the paper's normalised endpoint loss drop. The warm-up has
+    The score is (loss before - loss after) / loss before, the paper's normalized endpoint loss drop. The warm-up has
     little capacity and sees validation samples only; where a part of them watches the tuning, keep that part out.
     """
 

@@ -29,7 +29,7 @@ class TsdsSelector(Selector):
     """Spreads the mass of every validation sample over its nearest candidates and draws from what they receive.
 
     How far mass spreads solves a transport problem with a price on concentration: more alignment, fewer candidates.
-    With the density "uniform" every validation sample gives equal mass to equally many neighbours (KNN-Uniform); with
+    With the density "uniform" every validation sample gives equal mass to equally many neighbors (KNN-Uniform); with
     "kernel" a candidate's mass is divided by the local density, so that near-duplicates share one portion (KNN-KDE).
     The paper's code (github.com/ZifanL/TSDS) draws with replacement; here a drawn candidate is not drawn again.
     """
@@ -118,22 +118,22 @@ def kernel_density(rows: NDArray, bandwidth: float, *, device: str) -> NDArray[n
 def spread_mass(
     distances: NDArray[np.floating], densities: NDArray[np.float64], alignment_weight: float
 ) -> NDArray[np.float64]:
-    """Return the optimal plan between targets and their neighbours under a price on mass per density.
+    """Return the optimal plan between targets and their neighbors under a price on mass per density.
 
-    A target fills its neighbours from the nearest on, each with ``1 / (level * density)`` of its mass. The common
-    level grows until moving mass to the next neighbours would cost more than the lower concentration is worth.
+    A target fills its neighbors from the nearest on, each with ``1 / (level * density)`` of its mass. The common
+    level grows until moving mass to the next neighbors would cost more than the lower concentration is worth.
 
     Args:
-        distances: (V, k) to the neighbours, nearest first, in units of the representation.
-        densities: (V, k) densities of the neighbours.
+        distances: (V, k) to the neighbors, nearest first, in units of the representation.
+        densities: (V, k) densities of the neighbors.
         alignment_weight: Weight of the distances against the concentration, 0 to 1.
 
     Returns:
-        (V, k) mass; every row adds up to 1, the last neighbour takes what the others leave.
+        (V, k) mass; every row adds up to 1, the last neighbor takes what the others leave.
     """
     portions = 1.0 / densities
     before = np.cumsum(portions, axis=1) - portions
-    # At a level of before[j, k], target j starts to give to neighbour k, farther than all it gave to so far.
+    # At a level of before[j, k], target j starts to give to neighbor k, farther than all it gave to so far.
     levels, extra = before[:, 1:].ravel(), (np.diff(distances, axis=1) * before[:, 1:]).ravel()
     order = np.argsort(levels, kind="stable")
     paid = alignment_weight * np.cumsum(extra[order])

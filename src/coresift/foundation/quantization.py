@@ -24,10 +24,10 @@ def check_four_bits(device: torch.device) -> None:
 
 
 def four_bit_loading(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """Return what ``from_pretrained`` takes to load a model in NF4, with its constants quantised too.
+    """Return what ``from_pretrained`` takes to load a model in NF4, with its constants quantized too.
 
     Args:
-        device: Where the weights are quantised and stay.
+        device: Where the weights are quantized and stay.
         dtype: Precision of the products.
 
     Raises:

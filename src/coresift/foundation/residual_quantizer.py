@@ -1,4 +1,4 @@
-"""A residual-quantised autoencoder: vectors become a few codes, coarse to fine (as in TIGER, arXiv 2305.05065)."""
+"""A residual-quantized autoencoder: vectors become a few codes, coarse to fine (as in TIGER, arXiv 2305.05065)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _START_ROWS = 20_000
 """Vectors that k-means starts from at most."""
 
 
-class ResidualQuantiser(nn.Module):
+class ResidualQuantizer(nn.Module):
     """Encoder, codebooks of every level, decoder.
 
     Args:
@@ -37,7 +37,7 @@ class ResidualQuantiser(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(options.latent, hidden), nn.ReLU(), nn.Linear(hidden, width))
         self.codebooks = nn.Parameter(torch.zeros(options.levels, size, options.latent))
 
-    def quantise(self, latents: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def quantize(self, latents: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Return codes (B, levels), and per level the residuals and the code vectors (B, latent) nearest to them."""
         codes, residuals, chosen = [], [latents], []
         for book in self.codebooks:
@@ -54,7 +54,7 @@ class ResidualQuantiser(nn.Module):
     def loss(self, vectors: Tensor, commitment: float) -> Tensor:
         """Reconstruction error plus the errors of every level, which move codes and encoder towards each other."""
         latents = self.encoder(vectors)
-        _, residuals, chosen = self.quantise(latents)
+        _, residuals, chosen = self.quantize(latents)
         straight_through = latents + (torch.stack(chosen).sum(0) - latents).detach()
         loss = (self.decoder(straight_through) - vectors).square().sum(1).mean()
         for residual, code in zip(residuals, chosen, strict=True):
@@ -64,7 +64,7 @@ class ResidualQuantiser(nn.Module):
 
     @torch.no_grad()
     def start_from_clusters(self, vectors: Tensor, random_state: int) -> None:
-        """Set every level's codes to the k-means centres of what the levels before it leave."""
+        """Set every level's codes to the k-means centers of what the levels before it leave."""
         residual = self.encoder(vectors)
         for book in self.codebooks:
             with warnings.catch_warnings(), one_openmp_thread():
@@ -77,7 +77,7 @@ class ResidualQuantiser(nn.Module):
     @torch.no_grad()
     def revive_dead_codes(self, vectors: Tensor, generator: torch.Generator) -> int:
         """Move codes that no vector takes to residuals of vectors drawn at random; return how many there were."""
-        codes, residuals, _ = self.quantise(self.encoder(vectors))
+        codes, residuals, _ = self.quantize(self.encoder(vectors))
         n_dead = 0
         for level, residual in enumerate(residuals):
             dead = (torch.bincount(codes[:, level], minlength=self.codebooks.shape[1]) == 0).nonzero().squeeze(1)
@@ -87,8 +87,8 @@ class ResidualQuantiser(nn.Module):
         return n_dead
 
 
-def train_quantiser(vectors: Tensor, size: int, options: SemanticIdOptions, *, random_state: int) -> ResidualQuantiser:
-    """Train a quantiser on the CPU, so that one catalogue gives one set of codes.
+def train_quantizer(vectors: Tensor, size: int, options: SemanticIdOptions, *, random_state: int) -> ResidualQuantizer:
+    """Train a quantizer on the CPU, so that one catalogue gives one set of codes.
 
     Encoder and decoder start without codes, the codes start from k-means, and until the last quarter of the steps dead
     ones are revived every few steps.
@@ -102,22 +102,22 @@ def train_quantiser(vectors: Tensor, size: int, options: SemanticIdOptions, *, r
     generator = torch.Generator().manual_seed(random_state)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
-        quantiser = ResidualQuantiser(vectors.shape[1], size, options)
+        quantizer = ResidualQuantizer(vectors.shape[1], size, options)
     few = vectors[torch.randperm(len(vectors), generator=generator)[:_START_ROWS]]
-    optimizer = torch.optim.AdamW(quantiser.parameters(), lr=options.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(quantizer.parameters(), lr=options.learning_rate, weight_decay=0.0)
     start, settled = int(_WARM_UP_SHARE * options.steps), int((1 - _WARM_UP_SHARE) * options.steps)
     batches = _batches(len(vectors), options, generator)
     for step, rows in enumerate(progress_bar(batches, description="Learning semantic ids")):
         if step == start:
-            quantiser.start_from_clusters(few, random_state)
+            quantizer.start_from_clusters(few, random_state)
         batch = vectors[rows]
-        loss = quantiser.reconstruction_loss(batch) if step < start else quantiser.loss(batch, options.commitment)
+        loss = quantizer.reconstruction_loss(batch) if step < start else quantizer.loss(batch, options.commitment)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if start <= step < settled and step % _STEPS_BETWEEN_REVIVALS == 0:
-            quantiser.revive_dead_codes(few, generator)
-    return quantiser.eval()
+            quantizer.revive_dead_codes(few, generator)
+    return quantizer.eval()
 
 
 def _batches(n_rows: int, options: SemanticIdOptions, generator: torch.Generator) -> Iterator[Tensor]:
