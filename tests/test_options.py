@@ -72,3 +72,17 @@ def test_the_model_of_parameters_is_strict_and_has_the_declared_defaults_and_mea
     for wrong in ({"budget": 0}, {"where": "here"}, {"random_state": 1}, {"budgett": 1}):
         with pytest.raises(ValidationError):
             model.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "values", "message"),
+    [
+        (Training, {"rate": "fast"}, r"rate is 'fast': it must be a number"),
+        (Training, {"share": None}, r"share is None: it must be a number"),
+        (Chooser, {"budget": "x"}, r"budget is 'x': it must be a whole number"),
+        (Chooser, {"budget": float("inf")}, r"budget is inf: it must be a whole number"),
+    ],
+)
+def test_a_value_of_another_kind_is_one_sentence(declaration: type, values: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_options(declaration, values)

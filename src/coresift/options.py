@@ -14,6 +14,7 @@ import inspect
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from numbers import Integral
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
@@ -60,7 +61,12 @@ class Option:
         choices = [choice for one in alternatives if get_origin(one) is Literal for choice in get_args(one)]
         if choices and value not in choices:
             return f"use one of {', '.join(map(str, choices))}"
-        broken = [words for words, holds in self._bounds(value) if not holds]
+        if int in alternatives and float not in alternatives and str not in alternatives and not _is_whole(value):
+            return "it must be a whole number"
+        try:
+            broken = [words for words, holds in self._bounds(value) if not holds]
+        except TypeError:
+            return "it must be a number"
         return f"it must be {' and '.join(words for words, _ in self._bounds(value))}" if broken else None
 
     def _bounds(self, value: Any) -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - any ordered value
@@ -69,6 +75,10 @@ class Option:
                 attribute, holds, words = _BOUNDS[type(part)]
                 bound = getattr(part, attribute)
                 yield f"{words} {bound}", holds(value, bound)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral)
 
 
 def declared_options(declaration: type, *, leave_out: Collection[str] = ()) -> dict[str, Option]:

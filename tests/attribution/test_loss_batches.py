@@ -9,7 +9,7 @@ import pytest
 import torch
 from influence_cases import SmallNetwork, cross_entropy, made_batches
 from torch.nn import functional
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, TensorDataset
 from transformers import BatchEncoding
 
 from coresift.attribution import gradient_norms, influence_scores, mean_token_loss
@@ -113,3 +113,22 @@ def test_batches_that_cannot_be_read_again_are_refused():
 def test_the_language_models_own_loss_asks_for_dictionaries():
     with pytest.raises(ValueError, match="no 'labels'"):
         mean_token_loss(SmallNetwork(), (torch.ones(2), torch.ones(2)))
+
+
+def test_batches_that_a_sampler_of_batches_shuffles_are_refused():
+    data = TensorDataset(torch.randn(20, 3), torch.zeros(20))
+    loader = DataLoader(data, batch_sampler=BatchSampler(RandomSampler(data), 5, False))
+    with pytest.raises(ValueError, match="in another order every time"):
+        influence_scores(torch.nn.Linear(3, 1), "", loader, loader, lambda m, b: m(b[0])[:, 0])
+
+
+def test_no_batches_are_one_sentence_and_a_target_without_gradient_asks_for_nothing():
+    model, inputs = SmallNetwork(), torch.randn(6, 4)
+    with pytest.raises(ValueError, match="holds no sample to score"):
+        influence_scores(torch.nn.Linear(4, 1), "", [], [inputs], lambda m, b: m(b)[:, 0].square())
+    linear = torch.nn.Linear(4, 1)
+    target = [(inputs, linear(inputs)[:, 0].detach())]
+    batches = [(inputs, torch.zeros(6))]
+    loss = lambda m, b: (m(b[0])[:, 0] - b[1]).square()  # noqa: E731
+    found = influence_scores(linear, "", batches, target, loss, solver="lissa")
+    assert not found.scores.any() and model is not None

@@ -17,6 +17,7 @@ SECRET = "hunter2"
 ADDRESSES = [
     *(f"postgres://shop:{SECRET}{odd}1@127.0.0.1:1/db" for odd in "#/?@: %=&'\""),
     f"postgres://{SECRET}:x@127.0.0.1:1/db",
+    f"jdbc:postgresql://shop:{SECRET}@127.0.0.1:1/db?password={SECRET}",
     f"postgres:/shop:{SECRET}@127.0.0.1:1/db",
     f"postgres://127.0.0.1:1/db?password={SECRET}",
     f"sqlite:///missing.db#key={SECRET}",

@@ -264,3 +264,45 @@ def test_test_users_without_any_history_are_a_warning():
     report = read(Source("raw_interactions", table=table), split="given").report
     assert report["samples_without_history"] == {"valid": 0, "test": 4}
     assert any(sentence.startswith("4 of 4 test samples have no history") for sentence in report["warnings"])
+
+
+@pytest.mark.parametrize("kind", ["csv", "memory"])
+def test_a_value_that_its_type_cannot_hold_costs_its_row_only(tmp_path: Path, kind: str) -> None:
+    rows = [row | {"rating": 1e300 if place == 3 else 4.0} for place, row in enumerate(PLAIN)]
+    report = ingest(source_of(rows, kind, tmp_path), ITEMS, Source.empty("raw_users")).report
+    assert report["rejected"]["raw_interactions"] == {"unreadable rating": 1}
+
+
+def test_a_date_beyond_the_calendar_costs_its_row_only() -> None:
+    days = [2_000_000_000 if place == 3 else 18_000 + place for place in range(len(PLAIN))]
+    table = pa.Table.from_pylist(PLAIN).set_column(2, "timestamp", pa.array(days, pa.date32()))
+    report = ingest(Source("raw_interactions", table=table), ITEMS, Source.empty("raw_users")).report
+    assert report["rejected"]["raw_interactions"] == {"unreadable timestamp": 1}
+
+
+def test_decimals_of_more_digits_than_engines_have_are_exact_or_refused(tmp_path: Path) -> None:
+    users = pa.array([decimal.Decimal(row["user_id"]) for row in PLAIN], pa.decimal256(60, 5))
+    table = pa.Table.from_pylist(PLAIN).set_column(0, "user_id", users)
+    found = ingest(Source("raw_interactions", table=table), ITEMS, Source.empty("raw_users"))
+    assert sorted(found.users["raw_id"].to_pylist(), key=int) == [str(user) for user in range(N_USERS)]
+    pq.write_table(table, tmp_path / "log.parquet")
+    with pytest.raises(ValueError, match="user_id holds decimals of more than 38 digits"):
+        ingest(Source("raw_interactions", path=str(tmp_path / "log.parquet")), ITEMS, Source.empty("raw_users"))
+
+
+def test_a_packed_table_of_text_is_read(tmp_path: Path) -> None:
+    source_of(PLAIN, "csv", tmp_path)
+    plain = (tmp_path / "raw_interactions.csv").read_bytes()
+    with pa.CompressedOutputStream(str(tmp_path / "log.csv.zst"), "zstd") as stream:
+        stream.write(plain)
+    found = ingest(Source("raw_interactions", path=str(tmp_path / "log.csv.zst")), ITEMS, Source.empty("raw_users"))
+    assert len(found.interactions) == len(PLAIN)
+
+
+def test_ids_with_a_point_are_whole_and_rounded_ones_are_inexact(tmp_path: Path) -> None:
+    rows = [row | {"user_id": f"{row['user_id']}."} for row in PLAIN]
+    found = ingest(source_of(rows, "csv", tmp_path), ITEMS, Source.empty("raw_users"))
+    assert found.users["raw_id"].to_pylist() == [str(user) for user in range(N_USERS)]
+    rows[0]["user_id"] = "1.0000001E7"
+    report = ingest(source_of(rows, "csv", tmp_path), ITEMS, Source.empty("raw_users")).report
+    assert report["rejected"]["raw_interactions"] == {"inexact user_id": 1}

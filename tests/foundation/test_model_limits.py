@@ -10,10 +10,12 @@ from recommender_cases import VOCABULARY, small_tokenizer
 from transformers import (
     BertConfig,
     BertModel,
+    CTRLConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MptConfig,
     OPTConfig,
     OPTForCausalLM,
     RobertaConfig,
@@ -24,6 +26,20 @@ from transformers import (
 
 from coresift.foundation import build_base_model, check_base_model, load_tokenizer, text_vectors
 from coresift.foundation.limits import ModelLimits, model_limits
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CTRLConfig(vocab_size=40, n_positions=48, n_embd=16, dff=16, n_layer=1, n_head=2),
+        MptConfig(vocab_size=40, max_seq_len=48, d_model=16, n_layers=1, n_heads=2),
+    ],
+    ids=["ctrl", "mpt"],
+)
+def test_families_without_a_table_of_positions_have_limits_too(tmp_path, config):
+    config.save_pretrained(tmp_path)
+    assert model_limits(tmp_path).positions == 48
+
 
 SIZE = len(VOCABULARY)
 BODY = {"vocab_size": SIZE, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from fsspec.implementations.local import LocalFileSystem
 from mixture_cases import STATE_DIM, logits, mixture, some_states, some_tokens, tiny_llama
 from peft import PeftModel
 
@@ -22,7 +24,7 @@ from coresift.personalization import (
     user_gates,
     user_shares,
 )
-from coresift.storage import Tensors, write_tensors
+from coresift.storage import Lineage, Location, Tensors, write_lineage, write_tensors
 from coresift.surrogate import OF_IMPRESSIONS
 
 
@@ -166,3 +168,27 @@ def test_shares_of_impressions_are_no_user_s_to_export(tmp_path):
         with pytest.raises(ValueError, match=r"states of impressions \(DIN\).*surrogate\.model sasrec"):
             export()
     assert not (tmp_path / "exports").exists()
+
+
+def origin(path, stage, **fingerprints):
+    write_lineage(Location(LocalFileSystem(), str(path.parent)), Lineage(stage, fingerprints, "1"))
+    return path
+
+
+def test_an_export_reads_what_the_adapter_was_tuned_on_and_not_a_newer_ingestion(tmp_path):
+    mixture(surrogate="abc").save_pretrained(str(placed(tmp_path, "models", "adapter")))
+    origin(tmp_path / "models" / "adapter" / "v1" / "adapter", "tune", ingest="a", tune="t")
+    states = Tensors({"sample_id": torch.arange(2), "state": some_states(2)}, {"surrogate": "abc"})
+    write_tensors(placed(tmp_path, "surrogate", "surrogate_states.safetensors"), states)
+    for version, people in (("v1", ["ann", "bob"]), ("v2", ["bob", "ann"])):
+        samples = pa.table({"sample_id": [0, 1], "user_id": [0, 1], "split": [0, 0]})
+        users = pa.table({"user_id": [0, 1], "raw_id": people})
+        for layer, name, table in (("primary", "samples.parquet", samples), ("intermediate", "users.parquet", users)):
+            pq.write_table(
+                table, origin(placed(tmp_path, layer, name, version), "ingest", ingest="ab"[version == "v2"])
+            )
+    exports = DataDirectoryExports(tmp_path)
+    assert exports.user("ann").name == "0"
+    shutil.rmtree(tmp_path / "intermediate" / "users.parquet" / "v1")
+    with pytest.raises(ValueError, match=r"no version of users\.parquet .* is of the origin of the newest adapter"):
+        exports.user("ann")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
+from safetensors.torch import load_file, save_file
 
 from coresift.cli import run
 
@@ -85,3 +86,15 @@ def test_a_dataset_that_could_not_be_saved_leaves_no_lineage(kedro_run, data_dir
     monkeypatch.setattr("coresift.datasets.arrow_table_dataset.write_table", full)
     assert kedro_run("ingestion").exit_code == 1
     assert not [path for path in data_dir.glob("[!.]*/**/*") if path.is_file()]
+
+
+def test_a_base_model_whose_weights_changed_in_place_is_of_another_origin(kedro_run, data_dir, tmp_path) -> None:
+    assert kedro_run("ingestion,foundation").exit_code == 0
+    model = tmp_path / "model"
+    shutil.copytree(versions(data_dir, "base_model")[0] / "base_model", model)
+    given = f"foundation.model={model}"
+    assert kedro_run("foundation,prompting", given).exit_code == 0
+    weights = load_file(model / "model.safetensors")
+    save_file({name: tensor * 3 for name, tensor in weights.items()}, model / "model.safetensors", {"format": "pt"})
+    assert kedro_run("foundation", given).exit_code == 0
+    expect_mixture(kedro_run("attribution", given), "prompts", "base_model", "foundation.build_base_model")

@@ -14,7 +14,12 @@ GROWING = (
     "{%% set own = namespace(x='ab') %%}{%% for i in range(60) %%}{%% set own.x = %s %%}{%% endfor %%}"
     "{{ own.x | length }}"
 )
+NESTED = (
+    "{%% set own = namespace(x=[1], y=[1]) %%}{%% for i in range(60) %%}"
+    "{%% set own.x = [own.x, own.x] %%}{%% set own.y = [own.y, own.y] %%}{%% endfor %%}{{ %s }}"
+)
 TOO_MUCH = [
+    *(NESTED % end for end in ("own.x", "own.x | string | length", "own.x == own.y", "own.y in [own.x]")),
     "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
     "{% for a in range(9999) %}" + "the same text " * 100 + "{% endfor %}",
     "{% for a in range(9999) %}{{ range(9999) | sum }}{% endfor %}",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from selection_pools import N_TRAIN, N_VALID, distances, make_pool, pool_of, unit
 
-from coresift.selection import SELECTORS
+from coresift.selection import SELECTORS, CandidatePool
 from coresift.selection.nearness import round_robin
 from coresift.selection.selectors.tsds import kernel_density, spread_mass
 
@@ -104,6 +104,12 @@ def test_gist_equals_cosines_after_a_singular_value_decomposition(subtasks, rank
     np.testing.assert_allclose(selector.scores_, cosines, atol=1e-5)
     if subtasks == "label":
         assert selector.selected_indices_.tolist() == np.argsort(cosines)[::-1][:20].tolist()
+
+
+def test_gist_selects_where_no_validation_gradient_points_anywhere():
+    rows = np.random.default_rng(0).standard_normal((8, 4))
+    pool = CandidatePool(sample_id=np.arange(8), gradient_feature=rows, validation_gradient_feature=np.zeros((3, 4)))
+    assert len(set(SELECTORS["gist"](budget=3).fit(pool).selected_indices_)) == 3
 
 
 def test_gist_prefers_alignment_within_the_subspace_where_less_sees_the_rest():

@@ -70,7 +70,12 @@ class Curvature:
     def mean_diagonal(self) -> float:
         """Mean of the diagonal of C; for a Hessian too large to hold, Hutchinson's estimate from seeded probes."""
         if self.kind == "fisher":
-            squares = torch.cat([sample_gradients(calls).square().sum(1).cpu().double() for calls in self.gradients])
+            squares = torch.cat(
+                [torch.zeros(0).double()]
+                + [sample_gradients(calls).square().sum(1).cpu().double() for calls in self.gradients]
+            )
+            if not len(squares):
+                raise ValueError("batches holds no sample to score: pass at least one batch")
             return float(squares.mean()) / self.problem.n_parameters
         if self.matrix is not None:
             return float(self.matrix.diagonal().mean())
@@ -144,6 +149,8 @@ def solve_lissa(curvature: Curvature, right: Tensor) -> Tensor:
     Raises:
         ValueError: If the recursion diverges, which it does where C + damping I is not positive definite.
     """
+    if not right.any():
+        return torch.zeros_like(right)
     scale = SCALE_MARGIN * _largest_eigenvalue(curvature, len(right))
     solution = right / scale
     for _ in range(LISSA_STEPS):

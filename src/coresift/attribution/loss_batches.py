@@ -9,12 +9,15 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import RandomSampler
+from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 Batch: TypeAlias = Any
 """Whatever the loss reads: a dictionary of tensors, a tuple of them, one tensor, a dataclass."""
 SampleLoss: TypeAlias = Callable[[Any, Batch], Tensor]
 """Maps a model and a batch to unreduced losses (B,) that do not couple samples."""
+
+
+_SHUFFLING = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 
 
 class RepeatableBatches:
@@ -34,7 +37,11 @@ class RepeatableBatches:
             raise ValueError(f"{what} can be read only once: pass a list, or an object whose __iter__ starts anew")
         if isinstance(batches, Mapping):
             raise ValueError(f"{what} is a single batch: pass a list of batches")
-        if isinstance(getattr(batches, "sampler", None), RandomSampler):
+        samplers = (
+            getattr(batches, "sampler", None),
+            getattr(getattr(batches, "batch_sampler", None), "sampler", None),
+        )
+        if any(isinstance(sampler, _SHUFFLING) for sampler in samplers):
             raise ValueError(f"{what} come in another order every time: make the data loader with shuffle=False")
         self.batches = batches
         self.what = what

@@ -34,6 +34,15 @@ class LiteralVersions:
     _cached_load_version: str | None
     _cached_save_version: str | None
 
+    def pin(self) -> None:
+        """Hold to the version that would be loaded now, whatever appears later.
+
+        Raises:
+            VersionNotFoundError: If there is none.
+        """
+        if self._version is not None:
+            self._version = Version(self.resolve_load_version(), self._version.save)  # type: ignore[attr-defined] # of Kedro's base
+
     def _at(self, path: PurePosixPath) -> Location:
         return Location(self._fs, get_filepath_str(path, self._protocol))
 
@@ -75,8 +84,6 @@ class LocatedDataset(LiteralVersions, AbstractVersionedDataset[SaveType, LoadTyp
         metadata: Kept untouched for plugins such as kedro-viz.
     """
 
-    _version: Version | None
-
     def __init__(
         self,
         *,
@@ -94,15 +101,6 @@ class LocatedDataset(LiteralVersions, AbstractVersionedDataset[SaveType, LoadTyp
             version=version,
             exists_function=lambda found: Location(self._fs, found).exists(),
         )
-
-    def pin(self) -> None:
-        """Hold to the version that would be loaded now, whatever appears later.
-
-        Raises:
-            VersionNotFoundError: If there is none.
-        """
-        if self._version is not None:
-            self._version = Version(self.resolve_load_version(), self._version.save)
 
     @property
     def _source(self) -> Location:

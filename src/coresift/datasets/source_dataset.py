@@ -88,13 +88,14 @@ class SourceDataset(AbstractDataset[None, "Source"]):
         raise DatasetError(f"'{self._name}' is raw data and is never written")
 
     def identity(self, run: str) -> object:
-        """Return what stands for the raw content in a lineage: the content of local files, else the run that reads."""
+        """Return what stands for the raw content in a lineage: the content of files, a checksum, else the run."""
         from coresift.corpus.sources.addresses import local_path
         from coresift.storage import fingerprint
 
-        location = local_path(self._filepath)
+        scheme, _, file = self._filepath.partition("://")
+        location = file if scheme in ("sqlite", "duckdb") and Path(file).is_file() else local_path(self._filepath)
         if "://" in location:
-            return run
+            return self._reading if self._reading["checksum"] else run
         place = Path(location)
         if not place.exists():
             return None

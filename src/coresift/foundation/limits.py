@@ -13,6 +13,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 _POSITION_TABLE = re.compile(r"(^|\.)(wpe|\w*pos\w*)$")
 _OTHER_TABLES = re.compile(r"relative|rel_|distance|vision|visual|image|audio")
 """Tables of distances between tokens, and of what is no text, bound no text."""
+_COMPUTED_TABLES = {"ctrl": "n_positions", "mpt": "max_seq_len"}
+"""Families that refuse longer texts without a table among their modules, and what their configuration calls it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ def model_limits(folder: Path) -> ModelLimits | None:
         return None
     usable = [_usable_rows(module) for name, module in model.named_modules() if _is_position_table(name, module)]
     stated = getattr(config, "max_position_embeddings", None)
-    return ModelLimits(n_tokens, min(*usable, stated or min(usable)) if usable else None)
+    if not usable:  # positions that are computed, or kept outside of an embedding
+        return ModelLimits(n_tokens, getattr(config, _COMPUTED_TABLES.get(config.model_type, ""), None))
+    return ModelLimits(n_tokens, min(*usable, stated or min(usable)))
 
 
 def bounded_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

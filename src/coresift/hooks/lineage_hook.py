@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap, defaultdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -105,9 +105,18 @@ def _identity(name: str, catalog: DataCatalog, run: str) -> object:
     """Return what stands for an input without lineage: a parameter's value, what raw data say, or the run."""
     if name.startswith("params:"):
         value = catalog.load(name)
-        return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        value = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        return [value, _weights_in_place(value.get("model"))] if name == "params:foundation" else value
     identity = getattr(catalog.get(name), "identity", None)
     return run if identity is None else identity(run)
+
+
+def _weights_in_place(model: str | None) -> str | None:
+    """Return what tells the weights of a base model in a local folder, which may change under the same path."""
+    from coresift.storage import fingerprint
+
+    folder = Path(model).expanduser() if model else None
+    return fingerprint(folder) if folder and folder.is_dir() else None
 
 
 def _is_versioned(dataset: object) -> bool:

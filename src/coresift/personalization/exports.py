@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from coresift.personalization.plain_lora import export_plain_lora
@@ -15,15 +17,15 @@ from coresift.personalization.reclora_model import check_surrogate
 from coresift.personalization.sample_states import SampleStates
 from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.shares_of_users import cluster_users, user_gates, user_shares
-from coresift.personalization.stored_files import EXPORTS
+from coresift.personalization.stored_files import EXPORTS, stored_file
 from coresift.personalization.user_removal import USER_LORA
-from coresift.storage import atomic_file, atomic_folder, newest_version, read_table, read_tensors, write_table
+from coresift.storage import Location, atomic_file, atomic_folder, read_table, read_tensors, write_table
 from coresift.surrogate import OF_IMPRESSIONS
 
 
 @dataclass(frozen=True)
 class DataDirectoryExports:
-    """What can be exported from the newest versions in a data directory.
+    """What can be exported of the newest adapter in a data directory, with the data that it was tuned on.
 
     Attributes:
         data_dir: The project's data folder, on this machine.
@@ -43,10 +45,10 @@ class DataDirectoryExports:
         """Write the plain LoRA of one user and return its folder.
 
         Raises:
-            ValueError: If the newest data do not know the user.
+            ValueError: If the data that the adapter was tuned on do not know the user.
         """
         table, mixture = self._gates()
-        users = read_table(self._newest("intermediate", "users.parquet"), ["user_id", "raw_id"])
+        users = read_table(self._behind_adapter("intermediate", "users.parquet"), ["user_id", "raw_id"])
         found = np.flatnonzero(np.asarray(users["raw_id"].cast(pa.string())) == raw_id)
         if not len(found):
             raise ValueError(f"no user with raw id '{raw_id}' in '{self.data_dir}': check the id and the folder")
@@ -75,8 +77,8 @@ class DataDirectoryExports:
         return target
 
     def _gates(self) -> tuple[pa.Table, SavedMixture]:
-        mixture = SavedMixture(self._newest("models", "adapter"))
-        stored = read_tensors(self._newest("surrogate", "surrogate_states.safetensors"))
+        mixture = SavedMixture(self._adapter())
+        stored = read_tensors(self._behind_adapter("surrogate", "surrogate_states.safetensors"))
         states = SampleStates(stored)
         check_surrogate(mixture.config, states.surrogate)
         if stored.metadata.items() >= OF_IMPRESSIONS.items():
@@ -84,19 +86,34 @@ class DataDirectoryExports:
                 f"the gates of the adapter in '{self.data_dir}' read states of impressions (DIN), so its shares belong "
                 "to no user: serve it by sample, or tune with surrogate.model sasrec for shares of users"
             )
-        samples = read_table(self._newest("primary", "samples.parquet"), ["sample_id", "user_id", "split"])
+        samples = read_table(self._behind_adapter("primary", "samples.parquet"), ["sample_id", "user_id", "split"])
         user_id, sample_id = latest_samples(samples)
         return user_gates(mixture, user_id, states.of(torch.from_numpy(sample_id))), mixture
 
-    def _newest(self, layer: str, name: str) -> Path:
-        found = newest_version(self.data_dir / layer / name)
-        if found is None:
+    def _adapter(self) -> Path:
+        return next(self._versions("models", "adapter"))
+
+    def _behind_adapter(self, layer: str, name: str) -> Path:
+        """Return the newest version that the adapter rests on; one that does not say so counts where none does."""
+        adapter = stored_file(self.data_dir, self._adapter())
+        for path in self._versions(layer, name):
+            if adapter.made_from(stored_file(self.data_dir, path)) is not False:
+                return path
+        raise ValueError(
+            f"no version of {name} in '{self.data_dir}' is of the origin of the newest adapter, so that ids in it name "
+            "other users: tune again, or bring back the version that it was tuned on"
+        )
+
+    def _versions(self, layer: str, name: str) -> Iterator[Path]:
+        """Yield the versions of a dataset, the newest first."""
+        dataset = self.data_dir / layer / name
+        names = Location(LocalFileSystem(), str(dataset.absolute())).versions()
+        if not names:
             raise ValueError(f"'{self.data_dir}' holds no {name}: run the pipelines first, or name another folder")
-        return found
+        yield from (dataset / version / name for version in names)
 
     def _target(self, name: str) -> Path:
-        version = self._newest("models", "adapter").parent.name
-        return self.data_dir / EXPORTS / name / version
+        return self.data_dir / EXPORTS / name / self._adapter().parent.name
 
 
 def latest_samples(samples: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -29,7 +29,7 @@ from coresift.storage import Tensors, atomic_file, read_table, read_tensors, wor
 
 logger = logging.getLogger(__name__)
 
-LAST = ("coreset", "prompts", "samples", "users")
+LAST = ("prompts", "coreset", "interactions", "samples", "users")
 """Datasets that say which rows of others are the user's; they go last, so that a killed run can be repeated."""
 MODELS = {"surrogate_weights": "interactions", "adapter": "coreset"}
 """Models, and the dataset whose rows of the user they learned from."""
@@ -81,11 +81,11 @@ def forget_user(data_dir: Path, raw_id: str) -> Forgotten:
         raise ValueError(f"no user with raw id '{raw_id}' in '{data_dir}': check the id and the folder")
     removal = _Removal(data_dir, UserRows(raw_id, files, numberings))
     done = Forgotten(models=removal.models())
-    for file in sorted(files, key=_when):
-        removal.from_file(file, done)
     for folder in removal.exported_adapters():
         done.rows[folder.relative_to(data_dir).as_posix()] = 1
         shutil.rmtree(folder)
+    for file in sorted(files, key=_when):
+        removal.from_file(file, done)
     for leftover in list(unfinished(data_dir)):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
     logger.info("Forgot %d rows in %d files.", sum(done.rows.values()), len(done.rows))

@@ -55,7 +55,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - as Jinja2
         """Apply an operator unless its result would be too large."""
-        self._take(_size_of_result(operator, left, right))
+        self._take(_size_of_result(operator, left, right, self.steps_left))
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as Jinja2
@@ -64,12 +64,12 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             __self._take(__self.static_size)
         # The sandbox hides a text's own format method in a function that wraps it.
         owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", "")
-        __self._take(_work(getattr(__obj, "__name__", ""), (owner, *args, *kwargs.values())))
+        __self._take(_work(getattr(__obj, "__name__", ""), (owner, *args, *kwargs.values()), __self.steps_left))
         return __self.sized(super().call(__context, __obj, *args, **kwargs))
 
     def sized(self, value: Any) -> Any:  # noqa: ANN401 - any value of a template
         """Return a value, counted by its size."""
-        self._take(_size(value))
+        self._take(_size(value, self.steps_left))
         return value
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -79,7 +79,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def counted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any filter
-            self._take(_work(name, (*args, *kwargs.values())))
+            self._take(_work(name, (*args, *kwargs.values()), self.steps_left))
             return self.sized(function(*args, **kwargs))
 
         return counted
@@ -110,6 +110,13 @@ class _CountedNodes(NodeTransformer):
         node.iter = _filtered(node.iter, "_looped", nodes.Const(1 + written, lineno=node.lineno))
         return node
 
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        node.expr = _filtered(node.expr, "_sized")
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, "_sized")
+        return node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return _filtered(node, "_sized")
@@ -120,16 +127,29 @@ def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filt
     return nodes.Filter(node, name, list(arguments), [], None, None, **place)
 
 
-def _size(value: object) -> int:
-    """Return the length of text and lists, and what a number takes in words of 64 bits."""
-    if isinstance(value, _SIZED):
-        return len(value)
-    return value.bit_length() // 64 if isinstance(value, int) else 1
+def _size(value: object, most: int) -> int:
+    """Return what a value takes when it is written or compared: characters, entries at every depth, words of numbers.
+
+    What several entries share counts with each of them. Counting ends above ``most``.
+    """
+    if isinstance(value, int):
+        return value.bit_length() // 64
+    if not isinstance(value, _SIZED):
+        return 1
+    size, waiting = len(value), [value]
+    while waiting and size <= most:
+        inner = waiting.pop()
+        if not isinstance(inner, str | bytes | range):
+            entries = inner.values() if isinstance(inner, Mapping) else inner
+            parts = [entry for entry in entries if isinstance(entry, _SIZED)]
+            size += sum(map(len, parts))
+            waiting += parts
+    return size
 
 
-def _work(name: str, values: tuple[Any, ...]) -> int:
+def _work(name: str, values: tuple[Any, ...], most: int) -> int:
     """Return the steps that a function of this name takes at most for its values."""
-    sizes = sorted((_size(value) for value in values), reverse=True)
+    sizes = sorted((_size(value, most) for value in values), reverse=True)
     work = 1 + sum(sizes)
     if name in _MULTIPLIES:
         work += sizes[0] * sizes[1] if len(sizes) > 1 else 0
@@ -148,7 +168,7 @@ def _width(values: tuple[Any, ...]) -> int:
     return width + (sum(abs(value) for value in values[1:] if isinstance(value, int)) if nested else 0)
 
 
-def _size_of_result(operator: str, left: Any, right: Any) -> int:  # noqa: ANN401 - any operands
+def _size_of_result(operator: str, left: Any, right: Any, most: int) -> int:  # noqa: ANN401 - any operands
     if operator == "**":
         return left.bit_length() * abs(right) if isinstance(left, int) and isinstance(right, int) else 1
     if operator == "*":
@@ -158,8 +178,8 @@ def _size_of_result(operator: str, left: Any, right: Any) -> int:  # noqa: ANN40
             if isinstance(text, _SIZED) and isinstance(count, int):
                 return len(text) * max(0, count)
     if operator == "%" and isinstance(left, str):
-        return _work("format", (left, *(right if isinstance(right, tuple) else (right,))))
-    return _size(left) + _size(right)
+        return _work("format", (left, *(right if isinstance(right, tuple) else (right,))), most)
+    return _size(left, most) + _size(right, most)
 
 
 def _characters(value: object) -> int:

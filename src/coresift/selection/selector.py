@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -84,7 +85,7 @@ class Selector(BaseEstimator, ABC):
             ValueError: If the budget does not fit the pool, or an option is out of range.
             MissingInputError: If the pool lacks a feature; the message names the pipeline that makes it.
         """
-        if self.budget < 1:
+        if isinstance(self.budget, Integral) and self.budget < 1:
             raise ValueError(f"budget {self.budget} < 1: raise selection.budget.")
         check_options(type(self), self.get_params(deep=False))
         if self.budget > len(pool):

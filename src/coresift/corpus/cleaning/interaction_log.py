@@ -48,6 +48,9 @@ _TYPES = {
 _REQUIRED = ("user_id", "item_id")
 _OPTIONAL = tuple(name for name in _TYPES if name not in _REQUIRED)
 
+_LARGEST_RATING = 3.4e38
+"""What a 32-bit float holds."""
+
 
 @dataclass(frozen=True)
 class InteractionLog:
@@ -155,7 +158,7 @@ def _parsed(table: ir.Table, numbers: NumericTimes) -> dict[str, ir.Column]:
         "item": identifier(table["item_id"]),
         "timestamp": timestamp,
         "position": number(table["position"]) if "position" in present else ibis.null("float64"),
-        "rating": number(table["rating"]) if "rating" in present else ibis.null("float64"),
+        "rating": _rating(table["rating"]) if "rating" in present else ibis.null("float64"),
         "split": _split(table["split"]) if "split" in present else ibis.null("string"),
     }
 
@@ -164,6 +167,12 @@ def _split(column: ir.Column) -> ir.StringColumn:
     """Return names of splits in small letters; null where there is none."""
     name = column.cast("string")
     return ibis.ifelse(is_missing(name), ibis.null("string"), name.strip().lower())
+
+
+def _rating(column: ir.Column) -> ir.FloatingColumn:
+    """Return ratings; null where they cannot be read, or where the type that they are kept with cannot hold them."""
+    rating = number(column)
+    return ibis.ifelse(rating.abs() <= _LARGEST_RATING, rating, ibis.null("float64"))
 
 
 def _with_reasons(table: ir.Table, values: dict[str, ir.Column], known_items: ir.Table, order: str) -> ir.Table:

@@ -65,9 +65,11 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type that a column is stored with."""
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
-    return pa.string() if pa.types.is_null(kind) else kind
+    # Engines read decimals of more than 38 digits as floating-point numbers; text keeps all of them.
+    return pa.string() if pa.types.is_null(kind) or pa.types.is_decimal256(kind) else kind
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Return a column without its dictionary."""
-    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    """Return a column without its dictionary, and long decimals as text."""
+    plain = pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    return pc.cast(plain, pa.string()) if pa.types.is_decimal256(plain.type) else plain

@@ -76,7 +76,7 @@ def read_delimited(
 def _header(file: RawFile, delimiter: str | None, quote: str, escape: str | None) -> tuple[list[str], Dialect]:
     """Return the names of the columns, and what tells values apart."""
     with file.open() as stream:
-        raw = stream.readline(_LONGEST_HEADER)
+        raw = stream.read(_LONGEST_HEADER)
     if raw.startswith(_UTF_16_MARKS):
         raise ValueError(f"{file.name} is UTF-16: save it as UTF-8.")
     if len(raw) == _LONGEST_HEADER and not set(raw) & set(b"\r\n"):

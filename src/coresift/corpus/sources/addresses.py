@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from urllib.parse import unquote_plus
 
-_SCHEME = re.compile(r"([A-Za-z][\w+.-]+):/+")
+_SCHEME = re.compile(r"(?:[A-Za-z][\w+.-]*:)*([A-Za-z][\w+.-]+):/+")
 _ADDRESS = re.compile(_SCHEME.pattern + r"\S*")
 _CHAIN = re.compile(rf"::(?={_SCHEME.pattern})")
 _AFTER_PATH = re.compile(r"[?#].*?(?=['\")\],.;:]*$)", re.DOTALL)

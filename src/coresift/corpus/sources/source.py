@@ -143,7 +143,7 @@ def _named_after(source: Source, engine: Engine) -> Iterator[None]:
     """Turn errors of reading into one sentence that names the source."""
     try:
         yield
-    except (*engine.errors, *DAMAGED) as error:
+    except (*engine.errors, *DAMAGED, pa.ArrowNotImplementedError) as error:
         if disk_failure(error) is not None:
             raise  # the source is as it should be
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -178,11 +178,23 @@ def _parts(
         parquet = [file for file in files if file.suffix == ".parquet"] or files
         if not parquet:
             raise ValueError(f"{source.shown} has no parquet files: put them into the folder itself, not below it.")
-        return [ParquetPart.at(file.path) for file in parquet]
+        parts = [ParquetPart.at(file.path) for file in parquet]
+        _check_decimals(source, parts)
+        return parts
     mapping = source.columns or {}
     wanted = [*(mapping.get(name, name) for name in (*required, *(optional or ()))), *mapping.values()]
     reading = Reading(source.part, source.delimiter, source.quote, source.escape, None if optional is None else wanted)
     return _staged(READERS[kind](files, reading), engine, sparse=kind == "jsonl")
+
+
+def _check_decimals(source: Source, parts: Sequence[ParquetPart]) -> None:
+    """Stop at decimals that engines read as floating-point numbers."""
+    long = {field.name for part in parts for field in part.fields.values() if pa.types.is_decimal256(field.type)}
+    if long:
+        raise ValueError(
+            f"{source.shown}: {', '.join(sorted(long))} holds decimals of more than 38 digits, which are not read "
+            "exactly: store it as text, or as decimals of at most 38 digits."
+        )
 
 
 def _files(source: Source) -> list[RawFile] | None:

@@ -34,9 +34,9 @@ _EXACT_BELOW = {2: 2.0**11, 4: 2.0**24, 8: 2.0**53}
 """Numbers from which on floating point of so many bytes does not tell integers apart."""
 
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
-_ZERO_FRACTION = "^(?:-?(0)|(-?[1-9][0-9]*))[.]0+$"
+_ZERO_FRACTION = "^(?:-?(0)|(-?[1-9][0-9]*))[.]0*$"
 _WHOLE_DECIMAL = "^(?:(0)E-[0-9]+|(-?[0-9]+)(?:[.]0*)?)$"
-_SCIENTIFIC = "^-?[0-9](?:[.,][0-9]+)?[eE][+][0-9]+$"
+_SCIENTIFIC = "^-?[0-9](?:[.,][0-9]+[eE][+]?|[eE][+])[0-9]+$"
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]")
 _NO_TEXT = "\ufffd"
 _PATH_SEPARATORS = re.compile("[>|]")
@@ -205,7 +205,7 @@ def milliseconds(column: ir.Column, unit: str, *, sized: bool = False, dated: bo
         dated: Whether numbers whose digits are a date, such as 20200131, are that date.
     """
     if column.type().is_temporal():
-        return _milliseconds_of_moment(column.cast("timestamp"))
+        return _milliseconds_of_moment(column.try_cast("timestamp"))
     time = number(column)
     fitting = ibis.ifelse(has_size_of(time, unit), time, ibis.null("float64")) if sized else time
     counted = _countable(fitting * TIMESTAMP_UNITS[unit]).round().cast("int64")

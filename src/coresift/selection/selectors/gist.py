@@ -69,4 +69,4 @@ def leading_directions(rows: NDArray, rank: int) -> NDArray:
     squares, vectors = np.linalg.eigh(exact.T @ exact)
     squares, vectors = squares[::-1], vectors[:, ::-1]
     known = int((squares > squares[0] * len(squares) * np.finfo(np.float64).eps).sum())
-    return vectors[:, : min(rank, known)].astype(rows.dtype)
+    return vectors[:, : max(1, min(rank, known))].astype(rows.dtype)
