@@ -52,6 +52,12 @@ def test_a_part_with_a_further_column_is_read(rows):
         assert {row["user_id"]: row["rating"] for row in read} == {"a": None, "b": 1.5}
 
 
+@pytest.mark.parametrize("suffix", [".parq", ".pq"])
+def test_parts_by_the_short_suffixes_are_read_too(rows, tmp_path, suffix):
+    pq.write_table(pa.table({"user_id": ["b"]}), tmp_path / f"part-1{suffix}")
+    assert [row["user_id"] for row in rows(pa.table({"user_id": ["a"]}))] == ["a", "b"]
+
+
 def test_whole_numbers_of_different_widths_are_read(rows):
     kinds = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
     read = rows(*(pa.table({"user_id": pa.array([n], kind)}) for n, kind in enumerate(kinds)))

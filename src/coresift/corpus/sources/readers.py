@@ -67,7 +67,7 @@ READERS: Mapping[str, Callable[[Sequence[RawFile], Reading], Rows]] = {
 """Readers of files, by format."""
 
 _SUFFIXES = {
-    ".parquet": "parquet",
+    **dict.fromkeys((".parquet", ".parq", ".pq"), "parquet"),
     ".csv": "csv",
     ".tsv": "csv",
     ".jsonl": "jsonl",

@@ -175,7 +175,7 @@ def _parts(
             [pa.RecordBatch.from_pylist([], schema=pa.schema({name: pa.string() for name in required}))], engine
         )
     if kind == "parquet":
-        parquet = [file for file in files if file.suffix == ".parquet"] or files
+        parquet = [file for file in files if format_told_by(file) == "parquet"] or files
         if not parquet:
             raise ValueError(f"{source.shown} has no parquet files: put them into the folder itself, not below it.")
         parts = [ParquetPart.at(file.path) for file in parquet]
