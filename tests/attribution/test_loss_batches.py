@@ -123,7 +123,7 @@ def test_batches_that_a_sampler_of_batches_shuffles_are_refused():
 
 
 def test_no_batches_are_one_sentence_and_a_target_without_gradient_asks_for_nothing():
-    model, inputs = SmallNetwork(), torch.randn(6, 4)
+    inputs = torch.randn(6, 4)
     with pytest.raises(ValueError, match="holds no sample to score"):
         influence_scores(torch.nn.Linear(4, 1), "", [], [inputs], lambda m, b: m(b)[:, 0].square())
     linear = torch.nn.Linear(4, 1)
@@ -131,4 +131,4 @@ def test_no_batches_are_one_sentence_and_a_target_without_gradient_asks_for_noth
     batches = [(inputs, torch.zeros(6))]
     loss = lambda m, b: (m(b[0])[:, 0] - b[1]).square()  # noqa: E731
     found = influence_scores(linear, "", batches, target, loss, solver="lissa")
-    assert not found.scores.any() and model is not None
+    assert len(found.scores) == 6 and not found.scores.any()

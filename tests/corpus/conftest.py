@@ -1,13 +1,29 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pytest
 
 from coresift.corpus import Ingested, Source, ingest
+from coresift.corpus.engines.duckdb_engine import open_duckdb
+from coresift.corpus.engines.engine import Engine
 
 Row = dict[str, object]
+
+
+@pytest.fixture(params=["duckdb", "spark"], scope="module")
+def engine(request) -> Iterator[Engine]:
+    """Each engine in turn; Spark where it is installed."""
+    if request.param == "duckdb":
+        with open_duckdb(threads=1) as opened:
+            yield opened
+        return
+    pytest.importorskip("pyspark", reason="PySpark is not installed")
+    from coresift.corpus.engines.spark_engine import open_spark
+
+    with open_spark(threads=1) as opened:
+        yield opened
 
 
 @pytest.fixture

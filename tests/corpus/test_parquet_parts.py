@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,22 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from coresift.corpus import Source, open_source
-from coresift.corpus.engines.duckdb_engine import open_duckdb
 from coresift.corpus.engines.engine import Engine
 from coresift.corpus.engines.staging import FAULT, SOURCE_ROW
-
-
-@pytest.fixture(params=["duckdb", "spark"], scope="module")
-def engine(request) -> Iterator[Engine]:
-    if request.param == "duckdb":
-        with open_duckdb(threads=1) as opened:
-            yield opened
-        return
-    pytest.importorskip("pyspark", reason="PySpark is not installed")
-    from coresift.corpus.engines.spark_engine import open_spark
-
-    with open_spark(threads=1) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from coresift.personalization.plain_lora import export_plain_lora
@@ -19,7 +17,7 @@ from coresift.personalization.saved_mixture import SavedMixture
 from coresift.personalization.shares_of_users import cluster_users, user_gates, user_shares
 from coresift.personalization.stored_files import EXPORTS, stored_file
 from coresift.personalization.user_removal import USER_LORA
-from coresift.storage import Location, atomic_file, atomic_folder, read_table, read_tensors, write_table
+from coresift.storage import atomic_file, atomic_folder, read_table, read_tensors, whole_versions, write_table
 from coresift.surrogate import OF_IMPRESSIONS
 
 
@@ -91,7 +89,7 @@ class DataDirectoryExports:
         return user_gates(mixture, user_id, states.of(torch.from_numpy(sample_id))), mixture
 
     def _adapter(self) -> Path:
-        return next(self._versions("models", "adapter"))
+        return self._versions("models", "adapter")[0]
 
     def _behind_adapter(self, layer: str, name: str) -> Path:
         """Return the newest version that the adapter rests on; one that does not say so counts where none does."""
@@ -104,13 +102,12 @@ class DataDirectoryExports:
             "other users: tune again, or bring back the version that it was tuned on"
         )
 
-    def _versions(self, layer: str, name: str) -> Iterator[Path]:
-        """Yield the versions of a dataset, the newest first."""
-        dataset = self.data_dir / layer / name
-        names = Location(LocalFileSystem(), str(dataset.absolute())).versions()
-        if not names:
+    def _versions(self, layer: str, name: str) -> list[Path]:
+        """Return the versions of a dataset, the newest first."""
+        found = whole_versions(self.data_dir / layer / name)
+        if not found:
             raise ValueError(f"'{self.data_dir}' holds no {name}: run the pipelines first, or name another folder")
-        yield from (dataset / version / name for version in names)
+        return found
 
     def _target(self, name: str) -> Path:
         return self.data_dir / EXPORTS / name / self._adapter().parent.name

@@ -5,7 +5,7 @@ from coresift.storage.contracts import SCHEMAS, SPLITS, TENSOR_CONTRACTS, TEST, 
 from coresift.storage.disk_errors import DiskError, disk_errors_named, disk_failure
 from coresift.storage.fingerprints import fingerprint
 from coresift.storage.lineage import Lineage, check_one_origin, read_lineage, write_lineage
-from coresift.storage.location import Location, newest_version
+from coresift.storage.location import Location, newest_version, whole_versions
 from coresift.storage.ownership import discard_left_overs, fresh_folder, locked, owned_folder
 from coresift.storage.row_lookup import places_of, rows_of, rows_of_items, table_of_items
 from coresift.storage.safe_folders import unsafe_files
@@ -60,6 +60,7 @@ __all__ = [
     "table_of_items",
     "table_preview",
     "unsafe_files",
+    "whole_versions",
     "work_folder",
     "work_in_progress",
     "work_root",

@@ -135,14 +135,19 @@ class Location:
             pass
 
 
-def newest_version(dataset: Path) -> Path | None:
-    """Return the newest whole version of a dataset on this machine, or None if there is none.
+def whole_versions(dataset: Path) -> list[Path]:
+    """Return the whole versions of a dataset on this machine, the newest first.
 
     Args:
         dataset: Where the catalog lays it, such as ``data/primary/samples.parquet``, a folder of versions.
     """
-    name = Location(LocalFileSystem(), str(dataset.absolute())).newest_version()
-    return None if name is None else dataset / name / dataset.name
+    names = Location(LocalFileSystem(), str(dataset.absolute())).versions()
+    return [dataset / name / dataset.name for name in names]
+
+
+def newest_version(dataset: Path) -> Path | None:
+    """Return the first of :func:`whole_versions`, or None if there is no version."""
+    return next(iter(whole_versions(dataset)), None)
 
 
 def _same_disk(source: Path, target: Path) -> bool:
